@@ -1,0 +1,321 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sim/base/error.hpp"
+#include "sim/profile/profile.hpp"
+
+namespace towtank {
+namespace {
+
+/// Half-width of a normal distribution's central 90%, in standard deviations.
+constexpr double kSigmasOf90Percent = 1.645;
+
+/// No measurement is trusted further: clocks and temperature move kernel times by about this much.
+constexpr double kLeastError = 0.02;
+
+/// A relative error beyond this would say nothing about the lower end.
+constexpr double kGreatestError = 0.9;
+
+/// Neighbours that determine an interpolated utilisation, and how many are asked how well they
+/// predict each other.
+constexpr std::size_t kBlended = 4;
+constexpr std::size_t kCrossValidated = 12;
+
+/// How fast utilisation usually changes with shape, as a standard deviation of its logarithm per
+/// doubling of one dimension: found over pairs of FP8 GEMMs with at least 1,024 rows, at most two
+/// doublings apart, in the H800 tables of alibaba/InferSim (2025). Counts as one observation beside
+/// those of the profile itself.
+constexpr double kUsualRate = 0.12;
+
+/// Shorter distances do not count as such when a rate is taken: their differences are noise.
+constexpr double kLeastRateDistance = 0.5;
+
+/// A kernel's shape as a point in which a distance of 1 is a doubling of one dimension. Masking
+/// half of the scores counts as a doubling, too. Sweeps do not depend on the SMs.
+using Coordinates = std::array<double, 8>;
+
+double doublings(std::int64_t size) {
+  return std::log2(static_cast<double>(std::max<std::int64_t>(size, 1)));
+}
+
+Coordinates coordinates(const Op& op, int sms) {
+  if (const GemmShape* gemm = std::get_if<GemmShape>(&op.shape)) {
+    return {doublings(gemm->m),
+            doublings(gemm->n),
+            doublings(gemm->k),
+            doublings(gemm->groups),
+            doublings(sms)};
+  }
+  if (const AttentionShape* attention = std::get_if<AttentionShape>(&op.shape)) {
+    return {doublings(attention->batch),
+            doublings(attention->heads),
+            doublings(attention->query),
+            doublings(attention->context),
+            doublings(attention->qk_dim),
+            doublings(attention->v_dim),
+            attention->causal ? 1.0 : 0.0,
+            doublings(sms)};
+  }
+  const SweepShape& sweep = std::get<SweepShape>(op.shape);
+  return {doublings(sweep.rows), doublings(sweep.columns)};
+}
+
+double distance(const Coordinates& a, const Coordinates& b) {
+  double square = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    square += (a[i] - b[i]) * (a[i] - b[i]);
+  }
+  return std::sqrt(square);
+}
+
+/// A measured point as seen from the op that is asked for.
+struct Neighbour {
+  const MeasuredPoint* point = nullptr;
+  Coordinates at = {};
+  double distance = 0.0;
+  double utilisation =
+      0.0;  // fraction of the roofline it reached; above 1 if it ran from the cache
+  double weight = 0.0;
+};
+
+/// Moves the nearest `count` to the front, nearest first, in the file's order where equally near.
+void put_nearest_first(std::span<Neighbour> neighbours, std::size_t count) {
+  const auto nearer = [](const Neighbour& a, const Neighbour& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.point < b.point;
+  };
+  const auto middle = neighbours.begin() + static_cast<std::ptrdiff_t>(count);
+  std::partial_sort(neighbours.begin(), middle, neighbours.end(), nearer);
+}
+
+/// Weights of sorted neighbours, summing to 1: ((R - d) / (R d))^2 with R the distance of the first
+/// neighbour that is left out (Franke and Little's form of Shepard's method). They fall to zero
+/// where a neighbour is exchanged for another, so the blend is a continuous function of the shape.
+void weigh(std::span<Neighbour> sorted) {
+  constexpr double kSamePlace = 1e-9;
+  const bool all_used = sorted.size() <= kBlended;
+  const double reach = all_used ? 0.0 : sorted[kBlended].distance;
+  double sum = 0.0;
+  for (Neighbour& neighbour : sorted) {
+    const double d = std::max(neighbour.distance, kSamePlace);
+    const double nearness = all_used ? 1.0 / d : std::max(reach - d, 0.0) / (reach * d);
+    neighbour.weight = nearness * nearness;
+    sum += neighbour.weight;
+  }
+  if (sum == 0.0) {  // all as far as the one left out
+    sorted.front().weight = 1.0;
+    return;
+  }
+  for (Neighbour& neighbour : sorted) {
+    neighbour.weight /= sum;
+  }
+}
+
+double blended_utilisation(std::span<const Neighbour> weighed) {
+  return std::accumulate(
+      weighed.begin(), weighed.end(), 0.0, [](double sum, const Neighbour& neighbour) {
+        return sum + neighbour.weight * neighbour.utilisation;
+      });
+}
+
+/// Standard deviation of the logarithm of utilisation among the neighbours, by weight.
+double disagreement(std::span<const Neighbour> weighed, double utilisation) {
+  double variance = 0.0;
+  for (const Neighbour& neighbour : weighed) {
+    const double deviation = std::log(neighbour.utilisation / utilisation);
+    variance += neighbour.weight * deviation * deviation;
+  }
+  return std::sqrt(variance);
+}
+
+/// Leave-one-out: how far each of the nearest points is from what the others predict for it, per
+/// doubling of its distance to the nearest of them; root mean square with the usual rate.
+double observed_rate(std::span<const Neighbour> sorted) {
+  double square = kUsualRate * kUsualRate;
+  double observations = 1.0;
+  std::vector<Neighbour> others;
+  for (std::size_t left_out = 0; left_out < sorted.size() && sorted.size() > 1; ++left_out) {
+    others.assign(sorted.begin(), sorted.end());
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(left_out));
+    for (Neighbour& other : others) {
+      other.distance = distance(other.at, sorted[left_out].at);
+    }
+    put_nearest_first(others, others.size());
+    weigh(others);
+    const double miss = std::log(blended_utilisation(others) / sorted[left_out].utilisation);
+    const double rate = miss / std::max(others.front().distance, kLeastRateDistance);
+    square += rate * rate;
+    observations += 1.0;
+  }
+  return std::sqrt(square / observations);
+}
+
+/// How far `at` lies outside the box spanned by the measured shapes; zero inside.
+double distance_outside(std::span<const Neighbour> neighbours, const Coordinates& at) {
+  Coordinates nearest_inside = {};
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const auto [low, high] = std::minmax_element(
+        neighbours.begin(), neighbours.end(), [i](const Neighbour& a, const Neighbour& b) {
+          return a.at[i] < b.at[i];
+        });
+    nearest_inside[i] = std::clamp(at[i], low->at[i], high->at[i]);
+  }
+  return distance(at, nearest_inside);
+}
+
+FlopRate tensor_peak(const Gpu& gpu, Precision precision) {
+  switch (precision) {
+    case Precision::kFp8Block:
+      return gpu.fp8_peak;
+    case Precision::kBf16:
+      return gpu.bf16_peak;
+    case Precision::kFp32:
+      return gpu.bf16_peak / 2.0;
+  }
+  return gpu.bf16_peak;
+}
+
+/// The roofline's two sides.
+struct Roofline {
+  Seconds compute;
+  Seconds memory;
+};
+
+Roofline roofline(const Op& op, const Gpu& gpu, int sms) {
+  check(sms > 0 && sms <= gpu.sms, "a kernel has at least one and at most all of the GPU's SMs");
+  const double share = static_cast<double>(sms) / gpu.sms;
+  return {.compute = flops(op) / (tensor_peak(gpu, op.precision) * share),
+          .memory = memory_traffic(op) / gpu.memory_bandwidth};
+}
+
+double point_error(const MeasuredPoint& point) {
+  return std::max(point.spread, kLeastError);
+}
+
+/// Error that `share` of transferred neighbours adds.
+double transfer_error(const Profile& profile, double share) {
+  return profile.transfer ? share * profile.transfer->error : 0.0;
+}
+
+double capped(double error) {
+  return std::min(error, kGreatestError);
+}
+
+/// The measurement of exactly this op on the nearest number of SMs; null when there is none.
+const MeasuredPoint* measured(const Profile& profile, const Op& op, int sms) {
+  const MeasuredPoint* best = nullptr;
+  for (const MeasuredPoint& point : profile.points) {
+    if (point.op == op &&
+        (best == nullptr || std::abs(point.sms - sms) < std::abs(best->sms - sms))) {
+      best = &point;
+    }
+  }
+  return best;
+}
+
+Estimate from_same_op(const Profile& profile, const MeasuredPoint& point, int sms) {
+  const double ratio = is_compute_bound_kind(point.op.kind)
+                           ? speed_of_light(point.op, profile.gpu, sms) /
+                                 speed_of_light(point.op, profile.gpu, point.sms)
+                           : 1.0;
+  const Origin origin = point.transferred  ? Origin::kTransferred
+                        : point.sms == sms ? Origin::kMeasured
+                                           : Origin::kScaled;
+  const double error = std::hypot(point_error(point),
+                                  0.5 * std::abs(ratio - 1.0),
+                                  transfer_error(profile, point.transferred ? 1.0 : 0.0));
+  return {.time = point.time * ratio, .error = capped(error), .origin = origin, .nearest = &point};
+}
+
+/// Points of the same kind and precision, in the order of the file.
+std::vector<Neighbour> neighbours_of(const Profile& profile, const Op& op, const Coordinates& at) {
+  std::vector<Neighbour> neighbours;
+  for (const MeasuredPoint& point : profile.points) {
+    if (point.op.kind != op.kind || point.op.precision != op.precision) {
+      continue;
+    }
+    const Coordinates there = coordinates(point.op, point.sms);
+    neighbours.push_back(
+        {.point = &point,
+         .at = there,
+         .distance = distance(at, there),
+         .utilisation = speed_of_light(point.op, profile.gpu, point.sms) / point.time});
+  }
+  return neighbours;
+}
+
+Estimate from_neighbours(const Profile& profile,
+                         const Op& op,
+                         int sms,
+                         std::vector<Neighbour> neighbours,
+                         const Coordinates& at) {
+  const double outside = distance_outside(neighbours, at);
+  const std::size_t used = std::min(neighbours.size(), kCrossValidated);
+  put_nearest_first(neighbours, used);
+  neighbours.resize(used);
+  weigh(neighbours);
+  const double utilisation = blended_utilisation(neighbours);
+  const double away = neighbours.front().distance + outside;
+  const double unlike = kSigmasOf90Percent * std::max(observed_rate(neighbours) * away,
+                                                      disagreement(neighbours, utilisation));
+  double spread = 0.0;
+  double transferred = 0.0;
+  for (const Neighbour& neighbour : neighbours) {
+    spread += neighbour.weight * point_error(*neighbour.point);
+    transferred += neighbour.point->transferred ? neighbour.weight : 0.0;
+  }
+  const double error = std::hypot(spread, unlike, transfer_error(profile, transferred));
+  const MeasuredPoint* nearest = neighbours.front().point;
+  return {.time = speed_of_light(op, profile.gpu, sms) / utilisation,
+          .error = capped(error),
+          .origin = nearest->transferred ? Origin::kTransferred : Origin::kInterpolated,
+          .nearest = nearest};
+}
+
+Estimate from_datasheet(const Profile& profile, const Op& op, int sms) {
+  const Roofline bound = roofline(op, profile.gpu, sms);
+  const Seconds time =
+      std::max(bound.compute / profile.fallback.compute, bound.memory / profile.fallback.memory);
+  return {.time = time, .error = profile.fallback.error, .origin = Origin::kDatasheet};
+}
+
+}  // namespace
+
+std::string_view name(Origin origin) {
+  switch (origin) {
+    case Origin::kMeasured:
+      return "measured";
+    case Origin::kScaled:
+      return "scaled";
+    case Origin::kInterpolated:
+      return "interpolated";
+    case Origin::kTransferred:
+      return "transferred";
+    case Origin::kDatasheet:
+      return "datasheet";
+  }
+  return "";
+}
+
+Seconds speed_of_light(const Op& op, const Gpu& gpu, int sms) {
+  const Roofline bound = roofline(op, gpu, sms);
+  return std::max(bound.compute, bound.memory);
+}
+
+Estimate estimate(const Profile& profile, const Op& op, int sms) {
+  if (const MeasuredPoint* point = measured(profile, op, sms)) {
+    return from_same_op(profile, *point, sms);
+  }
+  const Coordinates at = coordinates(op, sms);
+  std::vector<Neighbour> neighbours = neighbours_of(profile, op, at);
+  if (!neighbours.empty()) {
+    return from_neighbours(profile, op, sms, std::move(neighbours), at);
+  }
+  return from_datasheet(profile, op, sms);
+}
+
+}  // namespace towtank

@@ -1,0 +1,350 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "sim/base/error.hpp"
+#include "sim/base/suggest.hpp"
+#include "sim/profile/op_text.hpp"
+#include "sim/profile/profile.hpp"
+#include "sim/profile/toml_table.hpp"
+
+namespace towtank {
+namespace {
+
+constexpr NumberRange kEfficiencyRange = {.least = 0.01, .most = 1.0, .example = 0.7};
+constexpr NumberRange kErrorRange = {.least = 0.001, .most = 0.9, .example = 0.2};
+
+/// A kernel may beat the datasheet's peak by this factor, because clocks boost beyond the one that
+/// the peak is stated for; a greater rate is a mistake in the file.
+constexpr double kCredibleBoost = 1.1;
+
+/// The names of the values 0, 1, ... count-1 of an enumeration.
+template <typename Enum>
+std::vector<std::string> names_of(int count) {
+  std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    names.emplace_back(name(static_cast<Enum>(i)));
+  }
+  return names;
+}
+
+/// The value of an enumeration, given its name and all names in order.
+template <typename Enum>
+Enum named(const std::string& word, const std::vector<std::string>& names) {
+  return static_cast<Enum>(std::ranges::find(names, word) - names.begin());
+}
+
+/// "2025", "2025-02" or "2025-02-28".
+bool is_date(std::string_view text) {
+  constexpr std::string_view kForm = "dddd-dd-dd";
+  if (text.size() != 4 && text.size() != 7 && text.size() != 10) {
+    return false;
+  }
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (kForm[i] == 'd' ? !digit : text[i] != kForm[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void read_sources(TomlTable& file, Profile& profile) {
+  TomlTable sources =
+      file.table("sources", "[sources.datasheet] with text = \"...\" and date = \"2025-02-26\"");
+  for (const std::string& key : sources.keys()) {
+    TomlTable entry = sources.table(key, "");
+    Source source = {.key = key,
+                     .text = entry.text("text", "NVIDIA H100 datasheet, SXM5 column"),
+                     .date = entry.text("date", "2025-02-26")};
+    if (entry.sound("date") && !is_date(source.date)) {
+      entry.mistake(
+          "date",
+          fmt::format("'{}.date': \"{}\" is not a date", entry.path(), shown(source.date)),
+          "write it like \"2025-02-26\", \"2025-02\" or \"2025\"");
+    }
+    entry.finish();
+    profile.sources.push_back(std::move(source));
+  }
+}
+
+/// The key `source` of a table, which must name one of the profile's sources.
+std::string read_source_key(TomlTable& table, const TomlTable& file, const Profile& profile) {
+  std::string key = table.text("source", "datasheet");
+  if (!table.sound("source") || !file.sound("sources")) {
+    return key;
+  }
+  std::vector<std::string> known;
+  for (const Source& source : profile.sources) {
+    known.push_back(source.key);
+  }
+  if (std::ranges::find(known, key) == known.end()) {
+    const std::string hint = nearest_word(key, known).empty()
+                                 ? fmt::format("add [sources.{}] with text and date", shown(key))
+                                 : suggest(key, known);
+    table.mistake("source", fmt::format("there is no source '{}'", shown(key)), hint);
+  }
+  return key;
+}
+
+void read_gpu(TomlTable& file, Profile& profile) {
+  TomlTable table = file.table("gpu", "[gpu] with sms, bf16_peak, fp8_peak, ...");
+  profile.gpu.sms =
+      static_cast<int>(table.integer("sms", {.least = 1, .most = 10000, .example = 132}));
+  profile.gpu.bf16_peak = table.flop_rate("bf16_peak");
+  profile.gpu.fp8_peak = table.flop_rate("fp8_peak");
+  profile.gpu.memory_bandwidth = table.bandwidth("memory_bandwidth");
+  profile.gpu.memory = table.data("memory");
+  profile.gpu_source = read_source_key(table, file, profile);
+  table.finish();
+}
+
+void read_launch(TomlTable& file, Profile& profile) {
+  TomlTable table = file.table("launch", "[launch] with time = \"2 us\" and source");
+  profile.launch = table.time("time");
+  profile.launch_source = read_source_key(table, file, profile);
+  table.finish();
+}
+
+void read_fallback(TomlTable& file, Profile& profile) {
+  TomlTable table =
+      file.table("fallback", "[fallback] with compute, memory, link, error and source");
+  profile.fallback.compute = table.number("compute", kEfficiencyRange);
+  profile.fallback.memory = table.number("memory", kEfficiencyRange);
+  profile.fallback.link = table.number("link", kEfficiencyRange);
+  profile.fallback.error = table.number("error", kErrorRange);
+  profile.fallback.source = read_source_key(table, file, profile);
+  table.finish();
+}
+
+void read_transfer(TomlTable& file, const std::string& directory, Profile& profile) {
+  std::optional<TomlTable> table = file.optional_table("transfer");
+  if (!table) {
+    return;
+  }
+  profile.transfer = Transfer{.from = table->text("from", "h800-sxm"),
+                              .reason = table->text("reason", "same silicon, other links"),
+                              .error = table->number("error", kErrorRange)};
+  std::vector<std::string> others = list_profiles(directory);
+  std::erase(others, profile.gpu.name);
+  if (table->sound("from") && std::ranges::find(others, profile.transfer->from) == others.end()) {
+    table->mistake("from",
+                   fmt::format("there is no other profile '{}'", shown(profile.transfer->from)),
+                   suggest(profile.transfer->from, others));
+  }
+  table->finish();
+}
+
+/// What a link that the file does not list is assumed to do.
+LinkEfficiency assumed_link(const Profile& profile) {
+  return {.alone = profile.fallback.link,
+          .shared = profile.fallback.link,
+          .start_up = profile.launch,
+          .error = profile.fallback.error,
+          .origin = Origin::kDatasheet,
+          .source = profile.fallback.source};
+}
+
+void read_links(TomlTable& file, Profile& profile) {
+  const std::vector<std::string> kinds = names_of<TransferKind>(kTransferKinds);
+  const std::vector<std::string> media = names_of<Medium>(kMedia);
+  const std::vector<std::string> origins = names_of<Origin>(kOrigins);
+  for (auto& of_kind : profile.links) {
+    of_kind.fill(assumed_link(profile));
+  }
+  std::vector<const LinkEfficiency*> listed;
+  for (TomlTable& table : file.tables("link")) {
+    const TransferKind kind = named<TransferKind>(table.word("kind", kinds), kinds);
+    const Medium medium = named<Medium>(table.word("medium", media), media);
+    const LinkEfficiency read = {
+        .alone = table.number("alone", kEfficiencyRange),
+        .shared = table.number("shared", kEfficiencyRange),
+        .start_up = table.time("start_up"),
+        .error = table.number("error", kErrorRange),
+        .origin = named<Origin>(table.word_or("origin", "measured", origins), origins),
+        .source = read_source_key(table, file, profile)};
+    table.finish();
+    if (!table.sound("kind") || !table.sound("medium")) {
+      continue;
+    }
+    LinkEfficiency& link =
+        profile.links[static_cast<std::size_t>(kind)][static_cast<std::size_t>(medium)];
+    if (std::ranges::find(listed, &link) != listed.end()) {
+      table.mistake("kind", fmt::format("{} over {} is listed twice", name(kind), name(medium)));
+    }
+    listed.push_back(&link);
+    link = read;
+  }
+}
+
+/// Reports a point that cannot be right: too many SMs, or faster than the tensor cores.
+void check_point(TomlTable& table,
+                 const TomlTable& file,
+                 const Gpu& gpu,
+                 const MeasuredPoint& point) {
+  if (!file.sound("gpu.sms") || !table.sound("sms")) {
+    return;
+  }
+  if (point.sms > gpu.sms) {
+    table.mistake("sms", fmt::format("{} SMs, but the GPU has {}", point.sms, gpu.sms));
+    return;
+  }
+  const bool known = table.sound("op") && table.sound("shape") && table.sound("time") &&
+                     file.sound("gpu.bf16_peak") && file.sound("gpu.fp8_peak");
+  if (!known || !is_compute_bound_kind(point.op.kind)) {
+    return;
+  }
+  const double rate = flops(point.op).si() / point.time.si();
+  Gpu cached = gpu;  // operands may be in the cache; then only the tensor cores bound the kernel
+  cached.memory_bandwidth = Bandwidth(std::numeric_limits<double>::infinity());
+  const Seconds least = speed_of_light(point.op, cached, point.sms);
+  if (point.time * kCredibleBoost < least) {
+    table.mistake(
+        "time",
+        fmt::format("{} in {} is {:.0f} TFLOPS, more than the peak of {} SMs",
+                    describe(point.op),
+                    format_time(point.time),
+                    rate / 1e12,
+                    point.sms),
+        fmt::format("check unit, shape and precision; the peak takes {}", format_time(least)));
+  }
+}
+
+void read_points(TomlTable& file, Profile& profile) {
+  for (TomlTable& table : file.tables("measured")) {
+    MeasuredPoint point = {
+        .op = read_op(table),
+        .sms = static_cast<int>(table.integer("sms", {.least = 1, .most = 10000, .example = 132})),
+        .time = table.time("time", TomlTable::Zero::kRefused),
+        .spread = table.number("spread", {.least = 0.0, .most = 0.9, .example = 0.02}),
+        .source = read_source_key(table, file, profile)};
+    table.finish();
+    check_point(table, file, profile.gpu, point);
+    const bool repeated =
+        std::ranges::any_of(profile.points, [&point](const MeasuredPoint& earlier) {
+          return earlier.op == point.op && earlier.sms == point.sms;
+        });
+    const bool known =
+        table.sound("op") && table.sound("precision") && table.sound("shape") && table.sound("sms");
+    if (repeated && known) {
+      table.mistake("op",
+                    fmt::format("{} on {} SMs is listed twice", describe(point.op), point.sms),
+                    "keep one, with a spread that covers both");
+    }
+    profile.points.push_back(std::move(point));
+  }
+}
+
+/// Everything of one file; mistakes are collected.
+Profile read_file(const std::string& directory, const std::string& gpu_name, Mistakes& mistakes) {
+  const std::string path = (std::filesystem::path(directory) / (gpu_name + ".toml")).string();
+  const TomlNode node = read_toml_file(path);
+  TomlTable file(node, "", mistakes);
+  Profile profile;
+  profile.gpu.name = file.text("name", gpu_name);
+  if (file.sound("name") && profile.gpu.name != gpu_name) {
+    file.mistake(
+        "name",
+        fmt::format("'name' is \"{}\", but the file is {}.toml", shown(profile.gpu.name), gpu_name),
+        "name the file and the profile alike");
+  }
+  read_sources(file, profile);
+  read_gpu(file, profile);
+  read_launch(file, profile);
+  read_fallback(file, profile);
+  read_transfer(file, directory, profile);
+  read_links(file, profile);
+  read_points(file, profile);
+  file.finish();
+  return profile;
+}
+
+/// A point of another GPU on this one: the same share of the SMs, the same fraction of the
+/// roofline.
+MeasuredPoint adopted(const MeasuredPoint& theirs, const Gpu& from, const Gpu& to) {
+  const double share = static_cast<double>(theirs.sms) / from.sms;
+  MeasuredPoint ours = theirs;
+  ours.sms = std::max(1, static_cast<int>(std::lround(share * to.sms)));
+  ours.time = theirs.time * (speed_of_light(theirs.op, to, ours.sms) /
+                             speed_of_light(theirs.op, from, theirs.sms));
+  ours.source = from.name + ":" + theirs.source;
+  ours.transferred = true;
+  return ours;
+}
+
+/// Adds the points that `from` measured itself, for ops that `profile` did not measure. Links are
+/// never adopted: what differs between GPUs of one silicon is how they are connected.
+void adopt_points(Profile& profile, const Profile& from) {
+  std::vector<MeasuredPoint> points;
+  for (const MeasuredPoint& theirs : from.points) {
+    const bool own = std::ranges::any_of(
+        profile.points, [&theirs](const MeasuredPoint& ours) { return ours.op == theirs.op; });
+    if (!own) {
+      points.push_back(adopted(theirs, from.gpu, profile.gpu));
+    }
+  }
+  profile.points.insert(profile.points.end(), points.begin(), points.end());
+  for (const Source& source : from.sources) {
+    profile.sources.push_back(
+        {.key = from.gpu.name + ":" + source.key, .text = source.text, .date = source.date});
+  }
+}
+
+}  // namespace
+
+Profile read_profile(const std::string& directory, const std::string& gpu_name) {
+  const std::vector<std::string> known = list_profiles(directory);
+  if (std::ranges::find(known, gpu_name) == known.end()) {
+    const std::string hint = known.empty()
+                                 ? fmt::format("there is none in {} at all", directory)
+                                 : suggest(gpu_name, known) + "; or measure it and write " +
+                                       gpu_name + ".toml, as README.md there shows";
+    throw InputError({.file = directory},
+                     fmt::format("there is no profile of a GPU '{}'", shown(gpu_name)),
+                     hint);
+  }
+  Mistakes mistakes;
+  Profile profile = read_file(directory, gpu_name, mistakes);
+  if (profile.transfer && mistakes.sound("transfer.from")) {
+    try {
+      Mistakes of_other;
+      const Profile other = read_file(directory, profile.transfer->from, of_other);
+      of_other.throw_if_any();
+      if (mistakes.empty()) {
+        adopt_points(profile, other);
+      }
+    } catch (const InputError& error) {
+      mistakes.add(error);
+    }
+  }
+  mistakes.throw_if_any();
+  return profile;
+}
+
+std::vector<std::string> list_profiles(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::directory_iterator files(directory, error);
+  if (error) {
+    throw EnvironmentError(
+        fmt::format("cannot read the profiles in {}: {}", directory, error.message()));
+  }
+  std::vector<std::string> names;
+  for (const std::filesystem::directory_entry& file : files) {
+    if (file.path().extension() == ".toml") {
+      names.push_back(file.path().stem().string());
+    }
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace towtank
