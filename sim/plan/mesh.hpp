@@ -1,0 +1,66 @@
+// The grid of ranks and the groups that communicate: who sits where, who talks with whom.
+//
+// Global rank = pipeline * data + position; position counts the data-parallel ranks of one pipeline
+// stage. Neighbouring positions share a node, then an expert-parallel group, so that expert traffic
+// stays as near as it can:
+//
+//   position % context  place in the group that shares one sequence
+//   position % expert   place in the expert-parallel group
+//   position / expert   place among the copies of the same experts
+#pragma once
+
+#include <vector>
+
+#include "sim/plan/schedule.hpp"
+#include "sim/plan/training_plan.hpp"
+
+namespace towtank {
+
+class Mesh {
+ public:
+  /// `gpus_per_node` ranks of consecutive numbers share a node.
+  Mesh(const TrainingPlan& plan, int gpus_per_node);
+
+  int ranks() const { return pipeline_ * data_; }
+  int rank(int pipeline, int position) const { return pipeline * data_ + position; }
+  int pipeline(int rank) const { return rank / data_; }
+  int position(int rank) const { return rank % data_; }
+  int node(int rank) const { return rank / gpus_per_node_; }
+
+  /// Ranks of one expert-parallel group, `rank` among them, ascending.
+  std::vector<int> expert_group(int rank) const;
+
+  /// Ranks that share a sequence with `rank`, ascending.
+  std::vector<int> context_group(int rank) const;
+
+  /// Ranks that hold the same dense (not expert) parameters of the stages in `hosts`: all positions
+  /// of the pipeline ranks in `hosts`, ascending.
+  std::vector<int> dense_replicas(const std::vector<int>& hosts) const;
+
+  /// Ranks that hold the same experts as `rank` does: one position of each expert-parallel group of
+  /// the pipeline ranks in `hosts`, ascending.
+  std::vector<int> expert_replicas(const std::vector<int>& hosts, int rank) const;
+
+ private:
+  int pipeline_;
+  int data_;
+  int expert_;
+  int context_;
+  int gpus_per_node_;
+};
+
+/// A group as its network sees it: `local` members on each of `nodes` nodes.
+struct GroupShape {
+  int local = 1;
+  int nodes = 1;
+
+  int size() const { return local * nodes; }
+};
+
+/// The shape of a group of ranks; BrokenClaim if its nodes hold different numbers of them.
+GroupShape group_shape(const Mesh& mesh, const std::vector<int>& group);
+
+/// Pipeline ranks that hold `stage`, ascending: two for a bidirectional schedule.
+std::vector<int> hosts_of_stage(const Schedule& schedule, int stage);
+
+}  // namespace towtank
