@@ -1,0 +1,88 @@
+// The operations of one training step: what runs on which stream of which rank, and what waits for
+// what. It holds no times.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <boost/graph/adjacency_list.hpp>
+
+#include "sim/base/units.hpp"
+#include "sim/base/vocabulary.hpp"
+#include "sim/model/op.hpp"
+
+namespace towtank {
+
+/// A run of kernels on a compute stream that nothing else waits for: one activity.
+struct Segment {
+  std::string name;  // "attention forward", "experts weight", ...
+  std::vector<Op> ops;
+  bool shares_gpu = false;  // communication kernels hold some SMs meanwhile
+};
+
+/// `copies` equal transfers of `bytes` each between one rank's port and as many peers' ports.
+/// Folded: `destination` stands for all peers and the transfer takes `copies` shares of both ports.
+/// Unfolded: copies = 1 and every peer has its own flow.
+struct Flow {
+  int source = 0;       // rank index in OpGraph::ranks
+  int destination = 0;  // likewise
+  Medium medium = Medium::kNic;
+  Bytes bytes;  // payload of one copy
+  int copies = 1;
+};
+
+/// The flows one rank starts in one communication; they start together, it ends with the last.
+struct Traffic {
+  std::string name;  // "dispatch forward", "pipeline forward", ...
+  TransferKind kind = TransferKind::kDispatch;
+  bool shares_gpu = false;  // compute kernels run beside it
+  std::vector<Flow> flows;
+};
+
+/// One vertex of the graph.
+struct Node {
+  enum class Work { kSegment, kTraffic };
+  Work work = Work::kSegment;
+  int index = 0;  // into OpGraph::segments or OpGraph::traffics
+  int rank = 0;   // into OpGraph::ranks
+  StreamKind stream = StreamKind::kCompute;
+  int slot = 0;  // into OpGraph::slots
+  /// Nodes with the same non-negative rendezvous start together, when all of them are ready, and
+  /// end together, with the last flow of any of them: one collective of several ranks of the graph.
+  int rendezvous = -1;
+};
+
+/// A stretch of one rank's program, for reading the result by phase.
+struct SlotLabel {
+  int rank = 0;
+  Phase phase = Phase::kForward;
+  int stage = -1;             // of the (first) chunk; -1 for the optimizer
+  int overlapped_stage = -1;  // of the backward chunk of an overlapped pair
+  int micro_batch = -1;
+};
+
+/// An edge u -> v: v starts after u has ended.
+using Dependencies = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, Node>;
+using Vertex = boost::graph_traits<Dependencies>::vertex_descriptor;
+
+/// A rank that is simulated, and how many ranks of the cluster it stands for.
+struct SimulatedRank {
+  int rank = 0;      // global rank in the job
+  int pipeline = 0;  // its pipeline coordinate
+  std::int64_t members = 1;
+};
+
+struct OpGraph {
+  std::vector<SimulatedRank> ranks;
+  std::vector<Segment> segments;
+  std::vector<Traffic> traffics;
+  std::vector<SlotLabel> slots;
+  Dependencies dependencies;
+  /// Order of each stream: (rank, stream) -> vertices.
+  std::vector<std::array<std::vector<Vertex>, kStreamKinds>> streams;
+  bool folded = true;
+};
+
+}  // namespace towtank

@@ -1,0 +1,32 @@
+// Lowers one training step (a global batch) to an op graph.
+#pragma once
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/graph/op_graph.hpp"
+#include "sim/model/architecture.hpp"
+#include "sim/plan/training_plan.hpp"
+
+namespace towtank {
+
+/// Whether one rank stands for all that behave like it, or every rank is in the graph.
+enum class Folding { kFolded, kUnfolded };
+
+/// The graph of a checked plan on a cluster of as many GPUs:
+///
+/// - Chunks of the schedule become segments on the compute stream and dispatches and combines on
+/// the
+///   expert stream. Overlapped chunks interleave as DualPipe does (report, figure 4): attention F,
+///   experts B, experts W, experts F, attention B, attention W, layer by layer.
+/// - Chunk boundaries become point-to-point transfers.
+/// - After the last weight gradient of a stage its gradients are reduced (ring reduce-scatter,
+/// FP32)
+///   while other stages still work; once every gradient is there the optimizer runs, and parameters
+///   are gathered (BF16).
+/// - Context-parallel ranks gather the compressed keys and values of the sequence before each
+///   attention and return their gradients after its backward pass.
+OpGraph lower_training_step(const Architecture& model,
+                            const TrainingPlan& plan,
+                            const Cluster& cluster,
+                            Folding folding);
+
+}  // namespace towtank

@@ -1,0 +1,98 @@
+#include "sim/graph/unit_segments.hpp"
+
+#include <string>
+#include <utility>
+
+namespace towtank {
+namespace {
+
+std::vector<Op> joined(std::vector<Op> first, const std::vector<Op>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+/// The operations of a unit's two parts in one pass, in the order in which that pass runs them.
+struct Parts {
+  std::vector<Op> attention;
+  std::vector<Op> mlp;
+};
+
+Parts parts(UnitKind unit,
+            const Architecture& model,
+            const TokenShard& shard,
+            const Recipe& recipe,
+            LayerPass pass) {
+  const bool forward = pass == LayerPass::kForward;
+  switch (unit) {
+    case UnitKind::kEmbedding:
+      return {.attention = {}, .mlp = embedding_ops(model, shard, pass)};
+    case UnitKind::kHead:
+      return {.attention = {}, .mlp = head_ops(model, shard, recipe, pass)};
+    case UnitKind::kDenseLayer:
+      return {.attention = attention_ops(model, shard, recipe, pass),
+              .mlp = dense_mlp_ops(model, shard, recipe, pass)};
+    case UnitKind::kMoeLayer:
+    case UnitKind::kMtpLayer:
+      break;
+  }
+  const std::vector<Op> attention = attention_ops(model, shard, recipe, pass);
+  const std::vector<Op> router = router_ops(model, shard, recipe, pass);
+  Parts result{.attention = forward ? joined(attention, router) : joined(router, attention),
+               .mlp = expert_ops(model, shard, recipe, pass)};
+  if (unit == UnitKind::kMtpLayer) {
+    const std::vector<Op> join = mtp_join_ops(model, shard, recipe, pass);
+    result.attention = forward ? joined(join, result.attention) : joined(result.attention, join);
+  }
+  return result;
+}
+
+std::string_view unit_name(UnitKind unit) {
+  switch (unit) {
+    case UnitKind::kEmbedding:
+      return "embedding";
+    case UnitKind::kDenseLayer:
+      return "dense layer";
+    case UnitKind::kMoeLayer:
+      return "MoE layer";
+    case UnitKind::kMtpLayer:
+      return "MTP layer";
+    case UnitKind::kHead:
+      return "head";
+  }
+  return "";
+}
+
+}  // namespace
+
+bool has_experts(UnitKind unit) {
+  return unit == UnitKind::kMoeLayer || unit == UnitKind::kMtpLayer;
+}
+
+UnitSegments add_unit_segments(UnitKind unit,
+                               const Architecture& model,
+                               const TokenShard& shard,
+                               const Recipe& recipe,
+                               bool shares_gpu,
+                               std::vector<Segment>& segments) {
+  const auto add = [&](std::string_view part, std::vector<Op> ops) {
+    if (ops.empty()) {
+      return -1;
+    }
+    segments.push_back({.name = std::string(unit_name(unit)) + " " + std::string(part),
+                        .ops = std::move(ops),
+                        .shares_gpu = shares_gpu});
+    return static_cast<int>(segments.size()) - 1;
+  };
+  Parts forward = parts(unit, model, shard, recipe, LayerPass::kForward);
+  Parts input = parts(unit, model, shard, recipe, LayerPass::kInputGradient);
+  Parts weight = parts(unit, model, shard, recipe, LayerPass::kWeightGradient);
+  return {
+      .attention_forward = add("attention forward", std::move(forward.attention)),
+      .mlp_forward = add("MLP forward", std::move(forward.mlp)),
+      .mlp_input_gradient = add("MLP input gradient", std::move(input.mlp)),
+      .mlp_weight_gradient = add("MLP weight gradient", std::move(weight.mlp)),
+      .attention_input_gradient = add("attention input gradient", std::move(input.attention)),
+      .attention_weight_gradient = add("attention weight gradient", std::move(weight.attention))};
+}
+
+}  // namespace towtank
