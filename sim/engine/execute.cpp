@@ -1,0 +1,241 @@
+#include "sim/engine/execute.hpp"
+
+#include <array>
+#include <cmath>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <simgrid/s4u.hpp>
+
+#include "sim/base/error.hpp"
+#include "sim/engine/ports.hpp"
+
+namespace towtank {
+namespace {
+
+namespace sg = simgrid::s4u;
+
+/// A flow ready to be sent: SimGrid counts whole bytes.
+struct Shipment {
+  Route route;
+  std::uint64_t bytes = 0;
+  std::size_t port = 0;  // of the source, in Execution::carried
+  double carried = 0.0;  // by that port, all copies
+};
+
+/// Operations that start together and end together. A member is at the gate when everything it
+/// waits for has ended, and at the exit when its own work is done.
+struct Rendezvous {
+  int members = 0;
+  int at_gate = 0;
+  int at_exit = 0;
+  std::vector<sg::Actor*> waiting;
+};
+
+/// The state that the actors share. SimGrid runs them one at a time, so nothing is guarded.
+class Executor {
+ public:
+  Executor(const OpGraph& graph, const Workload& workload, const Ports& ports);
+
+  void start_actors(const Ports& ports);
+
+  /// The record of what ran; to be called once, after the engine has stopped.
+  Execution take_execution() { return std::move(execution_); }
+
+ private:
+  void run_stream(const std::vector<Vertex>& stream);
+  void wait_for_dependencies(Vertex vertex);
+  void meet(Rendezvous& rendezvous, int Rendezvous::*arrived);
+  void work(const Node& node);
+  void send(std::size_t traffic);
+  void release_successors(Vertex vertex);
+
+  const OpGraph& graph_;
+  const Workload& workload_;
+  std::vector<std::vector<Shipment>> shipments_;  // per traffic
+  std::vector<int> pending_;                      // dependencies that have not ended, per vertex
+  std::vector<sg::Actor*> blocked_;               // the actor suspended before a vertex, or null
+  std::map<int, Rendezvous> rendezvous_;
+  Execution execution_;
+};
+
+Executor::Executor(const OpGraph& graph, const Workload& workload, const Ports& ports)
+    : graph_(graph),
+      workload_(workload),
+      pending_(boost::num_vertices(graph.dependencies), 0),
+      blocked_(boost::num_vertices(graph.dependencies), nullptr) {
+  for (const WireTraffic& traffic : workload.traffics) {
+    std::vector<Shipment>& shipments = shipments_.emplace_back();
+    for (const WireFlow& flow : traffic.flows) {
+      const auto bytes = static_cast<std::uint64_t>(std::llround(flow.bytes.si()));
+      shipments.push_back({.route = ports.route(flow),
+                           .bytes = bytes,
+                           .port = static_cast<std::size_t>(flow.source * kMedia) +
+                                   static_cast<std::size_t>(flow.medium),
+                           .carried = static_cast<double>(bytes) * flow.copies});
+    }
+  }
+  for (const auto& edge : boost::make_iterator_range(boost::edges(graph.dependencies))) {
+    ++pending_[boost::target(edge, graph.dependencies)];
+  }
+  for (const Vertex vertex : boost::make_iterator_range(boost::vertices(graph.dependencies))) {
+    const int rendezvous = graph.dependencies[vertex].rendezvous;
+    if (rendezvous >= 0) {
+      ++rendezvous_[rendezvous].members;
+    }
+  }
+  execution_.completions.reserve(pending_.size());
+  execution_.carried.resize(graph.ranks.size() * kMedia, 0.0);
+}
+
+void Executor::start_actors(const Ports& ports) {
+  for (std::size_t rank = 0; rank < graph_.streams.size(); ++rank) {
+    for (const std::vector<Vertex>& stream : graph_.streams[rank]) {
+      if (!stream.empty()) {
+        sg::Actor::create(
+            "stream", ports.home(static_cast<int>(rank)), [this, &stream] { run_stream(stream); });
+      }
+    }
+  }
+}
+
+void Executor::run_stream(const std::vector<Vertex>& stream) {
+  for (const Vertex vertex : stream) {
+    const Node& node = graph_.dependencies[vertex];
+    wait_for_dependencies(vertex);
+    Rendezvous* const rendezvous =
+        node.rendezvous >= 0 ? &rendezvous_.at(node.rendezvous) : nullptr;
+    if (rendezvous != nullptr) {
+      meet(*rendezvous, &Rendezvous::at_gate);
+    }
+    const double start = sg::Engine::get_clock();
+    work(node);
+    if (rendezvous != nullptr) {
+      meet(*rendezvous, &Rendezvous::at_exit);
+    }
+    execution_.completions.push_back({.vertex = static_cast<std::int64_t>(vertex),
+                                      .start = start,
+                                      .end = sg::Engine::get_clock()});
+    release_successors(vertex);
+  }
+}
+
+void Executor::wait_for_dependencies(Vertex vertex) {
+  if (pending_[vertex] > 0) {
+    blocked_[vertex] = sg::Actor::self();
+    sg::this_actor::suspend();
+  }
+}
+
+/// The last member to arrive wakes the others.
+void Executor::meet(Rendezvous& rendezvous, int Rendezvous::*arrived) {
+  if (++(rendezvous.*arrived) < rendezvous.members) {
+    rendezvous.waiting.push_back(sg::Actor::self());
+    sg::this_actor::suspend();
+    return;
+  }
+  for (sg::Actor* const member : std::exchange(rendezvous.waiting, {})) {
+    member->resume();
+  }
+}
+
+void Executor::work(const Node& node) {
+  const auto index = static_cast<std::size_t>(node.index);
+  if (node.work == Node::Work::kTraffic) {
+    send(index);
+    return;
+  }
+  if (workload_.segments[index] > Seconds()) {
+    sg::this_actor::sleep_for(workload_.segments[index].si());
+  }
+  ++execution_.activities;
+}
+
+void Executor::send(std::size_t traffic) {
+  const std::vector<Shipment>& shipments = shipments_[traffic];
+  if (workload_.traffics[traffic].delay > Seconds()) {
+    sg::this_actor::sleep_for(workload_.traffics[traffic].delay.si());
+  }
+  std::vector<sg::CommPtr> under_way;
+  under_way.reserve(shipments.size());
+  for (const Shipment& shipment : shipments) {
+    if (shipment.bytes > 0) {
+      under_way.push_back(
+          sg::Comm::sendto_async(shipment.route.from, shipment.route.to, shipment.bytes));
+    }
+  }
+  for (const sg::CommPtr& flow : under_way) {
+    flow->wait();
+  }
+  for (const Shipment& shipment : shipments) {
+    execution_.carried[shipment.port] += shipment.carried;
+  }
+  execution_.activities += static_cast<std::int64_t>(shipments.size());
+}
+
+void Executor::release_successors(Vertex vertex) {
+  for (const auto& edge :
+       boost::make_iterator_range(boost::out_edges(vertex, graph_.dependencies))) {
+    const Vertex successor = boost::target(edge, graph_.dependencies);
+    if (--pending_[successor] == 0 && blocked_[successor] != nullptr) {
+      blocked_[successor]->resume();
+    }
+  }
+}
+
+/// Fluid max-min sharing: CM02 without TCP's window limit and without the traffic of
+/// acknowledgements. SimGrid takes events within its time precision as simultaneous, so it is set
+/// far below the nanosecond that is its default. Stacks are small because actors call nothing deep.
+/// SimGrid itself stays silent.
+std::vector<std::string> engine_arguments() {
+  return {"towtank",
+          "--log=root.thresh:critical",
+          "--log=no_loc",
+          "--cfg=network/model:CM02",
+          "--cfg=network/TCP-gamma:0",
+          "--cfg=network/crosstraffic:0",
+          "--cfg=surf/precision:1e-12",
+          "--cfg=maxmin/precision:1e-9",
+          "--cfg=contexts/factory:raw",
+          "--cfg=contexts/stack-size:64"};
+}
+
+/// SimGrid takes its options from a command line only.
+class QuietEngine {
+ public:
+  QuietEngine() : engine_(&count_, pointers_.data()) {}
+  void run() { engine_.run(); }
+
+ private:
+  static std::vector<char*> pointers_to(std::vector<std::string>& arguments) {
+    std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
+    for (std::string& argument : arguments) {
+      pointers.push_back(argument.data());
+    }
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+
+  std::vector<std::string> arguments_ = engine_arguments();
+  std::vector<char*> pointers_ = pointers_to(arguments_);
+  int count_ = static_cast<int>(arguments_.size());
+  sg::Engine engine_;
+};
+
+}  // namespace
+
+Execution execute(const OpGraph& graph, const Workload& workload, const Cluster& cluster) {
+  QuietEngine engine;
+  const Ports ports(static_cast<int>(graph.ranks.size()), cluster, workload.traffics);
+  Executor executor(graph, workload, ports);
+  executor.start_actors(ports);
+  engine.run();
+  Execution execution = executor.take_execution();
+  check(execution.completions.size() == boost::num_vertices(graph.dependencies),
+        "every operation of a graph without circular waits runs");
+  return execution;
+}
+
+}  // namespace towtank

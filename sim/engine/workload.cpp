@@ -1,0 +1,55 @@
+#include "sim/engine/workload.hpp"
+
+#include <algorithm>
+
+#include "sim/base/error.hpp"
+#include "sim/engine/simulate.hpp"
+
+namespace towtank {
+namespace {
+
+Seconds cost_segment(const Segment& segment, const Simulation& simulation) {
+  const int sms = sms_of_segment(simulation, segment.shares_gpu);
+  Seconds time;
+  for (const Op& op : segment.ops) {
+    time += estimate(*simulation.profile, op, sms).time + simulation.profile->launch;
+  }
+  return time;
+}
+
+WireTraffic cost_traffic(const Traffic& traffic, const Simulation& simulation) {
+  const Cluster& cluster = *simulation.cluster;
+  WireTraffic wire;
+  for (const Flow& flow : traffic.flows) {
+    const LinkEfficiency& link = simulation.profile->link(traffic.kind, flow.medium);
+    const double efficiency = traffic.shares_gpu ? link.shared : link.alone;
+    check(efficiency > 0.0 && flow.copies >= 1, "a flow has copies and moves at some speed");
+    const GpuLink& port = flow.medium == Medium::kNvlink ? cluster.nvlink : cluster.nic;
+    wire.delay = std::max(wire.delay, link.start_up + port.latency);
+    wire.flows.push_back({.source = flow.source,
+                          .destination = flow.destination,
+                          .medium = flow.medium,
+                          .copies = flow.copies,
+                          .bytes = flow.bytes / efficiency});
+  }
+  return wire;
+}
+
+}  // namespace
+
+int sms_of_segment(const Simulation& simulation, bool shares_gpu) {
+  return simulation.profile->gpu.sms - (shares_gpu ? simulation.communication_sms : 0);
+}
+
+Workload cost_operations(const Simulation& simulation) {
+  Workload workload;
+  for (const Segment& segment : simulation.graph->segments) {
+    workload.segments.push_back(cost_segment(segment, simulation));
+  }
+  for (const Traffic& traffic : simulation.graph->traffics) {
+    workload.traffics.push_back(cost_traffic(traffic, simulation));
+  }
+  return workload;
+}
+
+}  // namespace towtank

@@ -1,0 +1,42 @@
+// The times and wire loads of an op graph: what its operations cost on one cluster, with one
+// profile, before anything contends.
+#pragma once
+
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/base/vocabulary.hpp"
+
+namespace towtank {
+
+struct Simulation;
+
+/// A flow as the wire sees it. `bytes` is one copy, protocol overhead included.
+struct WireFlow {
+  int source = 0;
+  int destination = 0;
+  Medium medium = Medium::kNic;
+  int copies = 1;
+  Bytes bytes;
+};
+
+/// A traffic as the wire sees it: nothing moves for `delay`, then all flows start.
+struct WireTraffic {
+  Seconds delay;
+  std::vector<WireFlow> flows;
+};
+
+/// Indices are those of the graph's segments and traffics.
+struct Workload {
+  std::vector<Seconds> segments;
+  std::vector<WireTraffic> traffics;
+};
+
+/// SMs that a segment's kernels have: all of the GPU's, or those that communication leaves.
+int sms_of_segment(const Simulation& simulation, bool shares_gpu);
+
+/// Segments last the sum of their kernels' estimates and launches. Flows carry payload over
+/// efficiency; the delay is the largest start-up plus link latency of a traffic's flows.
+Workload cost_operations(const Simulation& simulation);
+
+}  // namespace towtank
