@@ -1,0 +1,120 @@
+// Everything a training projection says, as data: what text, JSON and comparisons are made of.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/base/vocabulary.hpp"
+#include "sim/cost/run_cost.hpp"
+#include "sim/result/critical_path.hpp"
+#include "sim/result/phases.hpp"
+
+namespace towtank {
+
+struct StepReport {
+  Seconds time;
+  Seconds low;  // 90% range, from the errors of kernel and link times on the critical path
+  Seconds high;
+  double tokens = 0.0;
+  double tokens_per_second_per_gpu = 0.0;
+  double tokens_per_day = 0.0;  // of the whole job
+};
+
+struct EfficiencyReport {
+  FlopRate per_gpu_causal;
+  FlopRate per_gpu_full;  // full score matrix
+  double mfu_causal = 0.0;  // of the dense BF16 peak
+  double mfu_full = 0.0;
+};
+
+/// Phases of one pipeline rank.
+struct RankReport {
+  int pipeline = 0;
+  std::int64_t ranks = 1;  // of the cluster that behave so
+  PhaseTimes phases;
+  Bytes peak_memory;
+};
+
+struct MemoryReport {
+  Bytes peak;
+  Bytes capacity;
+  bool fits = true;
+  int pipeline = 0;  // the pipeline rank with the peak
+  std::vector<std::pair<std::string, Bytes>> classes;  // of that rank, largest first
+};
+
+/// Mean load of one kind of port over the step.
+struct LinkReport {
+  Medium medium = Medium::kNic;
+  int pipeline = 0;  // the pipeline rank whose port is busiest
+  double utilisation = 0.0;
+  Bytes carried;  // a step, protocol overhead included
+  Bandwidth capacity;
+};
+
+/// The overlapped pair of chunks of stages of MoE layers only.
+struct PairReport {
+  Seconds time;    // zero when the schedule overlaps nothing
+  int layers = 0;  // of each of the two chunks
+};
+
+struct EngineReport {
+  double wall_seconds = 0.0;  // of the whole command's simulations
+  std::int64_t activities = 0;
+  int gpus = 0;
+  int classes = 0;
+  bool folded = true;
+};
+
+/// A published figure beside ours; `metric` is the path in the JSON output.
+struct PublishedComparison {
+  std::string metric;
+  double published = 0.0;
+  double projected = 0.0;
+  std::string source;
+
+  double miss() const { return projected / published - 1.0; }
+};
+
+/// How the kernel times of one step are known: share of the critical path's kernel time by origin.
+struct OriginShare {
+  std::string origin;  // "measured", "scaled", ...
+  double share = 0.0;
+};
+
+/// One value of the scenario as text.
+struct InputEntry {
+  std::string key;
+  std::string value;
+};
+
+struct TrainingReport {
+  std::string scenario;  // name
+  std::string title;
+  std::string plan;      // one line: "PP16 x DP128 (EP64), dualpipe, 120 micro-batches of 1 x 4,096 tokens"
+  std::string gpu;
+  StepReport step;
+  PhaseTimes phases;  // of the first pipeline rank, which holds embedding, head or both
+  PhaseTimes mean_phases;
+  std::vector<RankReport> ranks;
+  std::vector<CriticalShare> critical_path;
+  std::vector<OriginShare> origins;
+  EfficiencyReport efficiency;
+  MemoryReport memory;
+  std::vector<LinkReport> links;
+  PairReport pair;
+  RunCost run;                  // the main run
+  std::vector<RunCost> phases_of_training;  // main run, context extension, stated phases
+  double total_gpu_hours = 0.0;
+  Dollars total_dollars;
+  std::string price_source;
+  Price price;
+  std::vector<PublishedComparison> published;
+  EngineReport engine;
+  std::vector<InputEntry> inputs;  // every value in force, sorted
+};
+
+}  // namespace towtank

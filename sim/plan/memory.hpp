@@ -1,0 +1,43 @@
+// What a plan keeps in the memory of each pipeline rank's GPUs, and when it is most.
+#pragma once
+
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/model/architecture.hpp"
+#include "sim/plan/schedule.hpp"
+#include "sim/plan/stages.hpp"
+#include "sim/plan/training_plan.hpp"
+
+namespace towtank {
+
+/// Memory of one GPU at the peak of a step, by class.
+struct MemoryUse {
+  Bytes weights;      // in the precision of the recipe
+  Bytes gradients;    // FP32
+  Bytes optimizer;    // this rank's shard of FP32 master weights and two BF16 moments
+  Bytes activations;  // kept for the backward pass, of all chunks in flight
+  Bytes logits;       // of the last stage
+  Bytes working;      // CUDA context, communication buffers, expert buffers of the chunks at work
+
+  Bytes total() const {
+    return weights + gradients + optimizer + activations + logits + working;
+  }
+};
+
+/// Memory kept per token by one unit of a stage from its forward to its backward pass.
+///
+/// Attention keeps its input, the compressed query and key/value and the attention output; without
+/// recomputed up-projections also the heads' queries, keys and values; without recomputed norms their
+/// results. Experts keep the rows that arrived and SwiGLU's input; without recomputed SwiGLU also its
+/// output. Precisions: DeepSeek-V3 report, section 3.3.3 (FP8 inputs of linear layers, E5M6 for the
+/// attention output).
+Bytes kept_per_token(UnitKind unit, const Architecture& model, const Recipe& recipe);
+
+/// Peak memory of every pipeline rank, by walking its program. (pipeline ranks)
+std::vector<MemoryUse> peak_memory(const Architecture& model,
+                                   const TrainingPlan& plan,
+                                   const Schedule& schedule,
+                                   const std::vector<Stage>& stages);
+
+}  // namespace towtank

@@ -1,0 +1,134 @@
+#include "sim/scenario/document.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sim/base/suggest.hpp"
+
+namespace towtank {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kLongestChain = 8;  // bases of bases; longer is a file that names itself
+
+std::vector<std::string> split_at_dots(const std::string& key) {
+  std::vector<std::string> parts(1);
+  for (const char c : key) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+void apply(const Override& setting, TomlNode& root, Mistakes& mistakes) {
+  const Place place{.file = fmt::format("--set {}={}", shown(setting.key), shown(setting.value))};
+  const std::vector<std::string> keys = split_at_dots(setting.key);
+  if (std::ranges::find(keys, "") != keys.end()) {
+    mistakes.add("", place, "no key", "write --set table.key=value, like --set plan.pipeline=8");
+    return;
+  }
+  try {
+    put(root, keys, parse_toml_value(setting.value, place));
+  } catch (const InputError& error) {
+    mistakes.add(error);
+  }
+}
+
+/// Takes `base` out of a table.
+std::optional<TomlNode> take_base(TomlNode& table) {
+  auto* members = std::get_if<TomlMembers>(&table.value);
+  if (members == nullptr) {
+    return std::nullopt;
+  }
+  const auto at = std::ranges::find(*members, "base", &TomlMember::key);
+  if (at == members->end()) {
+    return std::nullopt;
+  }
+  std::optional<TomlNode> base = std::move(at->node);
+  members->erase(at);
+  return base;
+}
+
+/// The TOML files beside the one that was not found, spelt as the user would.
+std::string files_like(const fs::path& sought, const std::string& spelt) {
+  std::error_code error;
+  const fs::path parent = sought.has_parent_path() ? sought.parent_path() : fs::path(".");
+  std::vector<std::string> known;
+  const fs::path folder = fs::path(spelt).parent_path();
+  for (fs::directory_iterator entry(parent, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    if (entry->path().extension() == ".toml") {
+      known.push_back((folder / entry->path().filename()).string());
+    }
+  }
+  std::ranges::sort(known);
+  return known.empty() ? fmt::format(
+                             "{} holds no TOML files; a base is sought from the directory of "
+                             "the file that names it",
+                             shown(parent.string()))
+                       : suggest(spelt, known);
+}
+
+/// Lays `table` over its base, and that over its own. Throws InputError.
+TomlNode based(TomlNode table, const fs::path& directory, int depth) {
+  const std::optional<TomlNode> base = take_base(table);
+  if (!base) {
+    return table;
+  }
+  const auto* spelt = std::get_if<std::string>(&base->value);
+  if (spelt == nullptr) {
+    throw InputError(base->place,
+                     fmt::format("'base': expected a file name, found {}", describe(*base)));
+  }
+  const fs::path file = (directory / *spelt).lexically_normal();
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    throw InputError(base->place,
+                     fmt::format("there is no base file {}", shown(file.string())),
+                     files_like(file, *spelt));
+  }
+  if (depth == kLongestChain) {
+    throw InputError(
+        base->place, "too many bases of bases", "does a file name itself as its base?");
+  }
+  TomlNode below = based(read_toml_file(file.string()), file.parent_path(), depth + 1);
+  return laid_over(std::move(table), std::move(below));
+}
+
+}  // namespace
+
+const std::vector<std::string>& tables_with_base() {
+  static const std::vector<std::string> kTables = {"model", "cluster", "prices"};
+  return kTables;
+}
+
+TomlNode read_scenario_document(const std::string& path,
+                                const std::vector<Override>& overrides,
+                                Mistakes& mistakes) {
+  TomlNode root = read_toml_file(path);
+  for (const Override& setting : overrides) {
+    apply(setting, root, mistakes);
+  }
+  for (TomlMember& member : std::get<TomlMembers>(root.value)) {
+    if (std::ranges::find(tables_with_base(), member.key) == tables_with_base().end()) {
+      continue;
+    }
+    try {
+      member.node = based(member.node, fs::path(path).parent_path(), 0);
+    } catch (const InputError& error) {
+      mistakes.add(error, member.key);
+    }
+  }
+  return root;
+}
+
+}  // namespace towtank

@@ -1,0 +1,26 @@
+// The scenario file as one tree: its `base` files below it, the command line's overrides above it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/profile/toml_document.hpp"
+#include "sim/profile/toml_table.hpp"
+#include "sim/scenario/scenario.hpp"
+
+namespace towtank {
+
+/// The tables of a scenario that may name a `base` file, whose top level they are laid over. A base
+/// file may itself have a base. Paths are relative to the directory of the file that names them,
+/// and of the scenario file when the command line does.
+const std::vector<std::string>& tables_with_base();
+
+/// Reads the scenario file, puts the overrides in, and lays the tables over their bases. Every
+/// value keeps the place it was written at; an override's is "--set key=value". A base or an
+/// override that cannot be used is recorded in `mistakes`, under the path of its table. Throws
+/// InputError when the scenario file is no TOML, EnvironmentError when it cannot be read.
+TomlNode read_scenario_document(const std::string& path,
+                                const std::vector<Override>& overrides,
+                                Mistakes& mistakes);
+
+}  // namespace towtank

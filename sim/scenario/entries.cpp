@@ -1,0 +1,138 @@
+#include "sim/scenario/entries.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace towtank {
+namespace {
+
+class Entries {
+ public:
+  template <class T>
+  void add(const std::string& key, const T& value) {
+    entries_.push_back({.key = key, .value = fmt::format("{}", value)});
+  }
+
+  std::vector<ScenarioEntry> sorted() && {
+    std::ranges::sort(entries_, {}, &ScenarioEntry::key);
+    return std::move(entries_);
+  }
+
+ private:
+  std::vector<ScenarioEntry> entries_;
+};
+
+void add_model(const Architecture& model, Entries& entries) {
+  entries.add("model.name", model.name);
+  entries.add("model.layers", model.layers);
+  entries.add("model.dense_layers", model.dense_layers);
+  entries.add("model.hidden", model.hidden);
+  entries.add("model.dense_intermediate", model.dense_intermediate);
+  entries.add("model.vocabulary", model.vocabulary);
+  entries.add("model.mtp_modules", model.mtp_modules);
+  entries.add("model.attention.kind", "mla");
+  entries.add("model.attention.heads", model.attention.heads);
+  entries.add("model.attention.query_rank", model.attention.query_rank);
+  entries.add("model.attention.key_value_rank", model.attention.key_value_rank);
+  entries.add("model.attention.nope_head_dim", model.attention.nope_head_dim);
+  entries.add("model.attention.rope_head_dim", model.attention.rope_head_dim);
+  entries.add("model.attention.value_head_dim", model.attention.value_head_dim);
+  entries.add("model.moe.gating", "sigmoid");
+  entries.add("model.moe.experts", model.moe.experts);
+  entries.add("model.moe.top_k", model.moe.top_k);
+  entries.add("model.moe.groups", model.moe.groups);
+  entries.add("model.moe.groups_per_token", model.moe.groups_per_token);
+  entries.add("model.moe.shared_experts", model.moe.shared_experts);
+  entries.add("model.moe.intermediate", model.moe.intermediate);
+}
+
+void add_link(const std::string& key, const GpuLink& link, Entries& entries) {
+  entries.add(key + ".bandwidth", fmt::format("{:.10g} GB/s", link.bandwidth / (GB / second)));
+  entries.add(key + ".latency", fmt::format("{:.10g} us", link.latency / microsecond));
+}
+
+void add_cluster(const Cluster& cluster, Entries& entries) {
+  entries.add("cluster.name", cluster.name);
+  entries.add("cluster.gpu", cluster.gpu);
+  entries.add("cluster.nodes", cluster.nodes);
+  entries.add("cluster.gpus_per_node", cluster.gpus_per_node);
+  add_link("cluster.nvlink", cluster.nvlink, entries);
+  add_link("cluster.nic", cluster.nic, entries);
+}
+
+std::string text_of(const Recompute& recompute) {
+  std::vector<std::string> parts;
+  if (recompute.norms) {
+    parts.emplace_back("norms");
+  }
+  if (recompute.swiglu) {
+    parts.emplace_back("swiglu");
+  }
+  if (recompute.up_projections) {
+    parts.emplace_back("up-projections");
+  }
+  return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+void add_plan(const TrainingPlan& plan, Entries& entries) {
+  entries.add("plan.pipeline", plan.pipeline);
+  entries.add("plan.data", plan.data);
+  entries.add("plan.expert", plan.expert);
+  entries.add("plan.context", plan.context);
+  entries.add("plan.schedule", name(plan.schedule));
+  entries.add("plan.interleave", plan.interleave);
+  entries.add("plan.stage_layers",
+              plan.stage_layers.empty() ? "balanced"
+                                        : fmt::format("{}", fmt::join(plan.stage_layers, ", ")));
+  entries.add("plan.micro_batch", plan.micro_batch);
+  entries.add("plan.zero", plan.zero_stage);
+  entries.add("plan.precision", plan.recipe.gemm == Precision::kFp8Block ? "fp8-block" : "bf16");
+  entries.add("plan.recompute", text_of(plan.recipe.recompute));
+  entries.add("plan.blocking_pipeline", plan.blocking_pipeline);
+  entries.add("plan.communication_sms", plan.communication_sms);
+}
+
+void add_training(const Scenario& scenario, Entries& entries) {
+  entries.add("training.sequence", scenario.plan.sequence);
+  entries.add("training.batch", scenario.plan.batch);
+  entries.add("training.tokens", scenario.run.tokens);
+  if (scenario.run.ramp) {
+    entries.add("training.ramp.from", scenario.run.ramp->from);
+    entries.add("training.ramp.tokens", scenario.run.ramp->tokens);
+  }
+  for (const ContextExtension& extension : scenario.extensions) {
+    const std::string key = "training.extension." + extension.name;
+    entries.add(key + ".sequence", extension.sequence);
+    entries.add(key + ".batch", extension.batch);
+    entries.add(key + ".steps", extension.steps);
+    entries.add(key + ".context", extension.context);
+  }
+  for (const StatedPhase& phase : scenario.stated) {
+    entries.add("training.stated." + phase.name + ".gpu_hours", phase.gpu_hours);
+  }
+}
+
+}  // namespace
+
+std::vector<ScenarioEntry> scenario_entries(const Scenario& scenario) {
+  Entries entries;
+  add_model(scenario.model, entries);
+  add_cluster(scenario.cluster, entries);
+  add_plan(scenario.plan, entries);
+  add_training(scenario, entries);
+  entries.add("prices.name", scenario.price.name);
+  entries.add("prices.per_gpu",
+              fmt::format("{:.10g} $/h", scenario.price.per_gpu / (dollar / hour)));
+  entries.add("prices.source", scenario.price.source);
+  entries.add("prices.date", scenario.price.date);
+  for (const PublishedFigure& figure : scenario.published) {
+    entries.add("published." + figure.metric, figure.value);
+  }
+  return std::move(entries).sorted();
+}
+
+}  // namespace towtank

@@ -1,0 +1,285 @@
+// From the document of a scenario to its typed values.
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "sim/base/suggest.hpp"
+#include "sim/profile/toml_table.hpp"
+#include "sim/scenario/document.hpp"
+#include "sim/scenario/entries.hpp"
+#include "sim/scenario/metrics.hpp"
+#include "sim/scenario/rules.hpp"
+#include "sim/scenario/scenario.hpp"
+
+namespace towtank {
+namespace {
+
+// Upper bounds keep every product of sizes inside 64 bits; all are far beyond what exists.
+constexpr std::int64_t kMostLayers = 10'000;
+constexpr std::int64_t kMostWidth = 1 << 24;
+constexpr std::int64_t kMostRanks = 1 << 22;
+constexpr std::int64_t kMostExperts = 65'536;
+constexpr std::int64_t kMostSequence = 1 << 24;
+constexpr std::int64_t kMostBatch = 10'000'000;
+
+int to_int(std::int64_t value) {
+  return static_cast<int>(value);
+}
+
+/// One of the words that are modelled; any other is refused by naming those.
+void read_modelled(TomlTable& table, std::string_view key, const std::string& modelled) {
+  const std::array<std::string, 1> known = {modelled};
+  const bool other = table.has(key) && table.text_or(key, "") != modelled;
+  if (other && table.sound(key)) {
+    table.mistake(key,
+                  fmt::format("'{}.{}': only \"{}\" is modelled", table.path(), key, modelled));
+  } else {
+    table.word(key, known);
+  }
+}
+
+LatentAttention read_attention(TomlTable table) {
+  const auto width = [&table](std::string_view key, std::int64_t example) {
+    return table.integer(key, {.least = 1, .most = kMostWidth, .example = example});
+  };
+  read_modelled(table, "kind", "mla");
+  const LatentAttention attention{.heads = width("heads", 128),
+                                  .query_rank = width("query_rank", 1536),
+                                  .key_value_rank = width("key_value_rank", 512),
+                                  .nope_head_dim = width("nope_head_dim", 128),
+                                  .rope_head_dim = width("rope_head_dim", 64),
+                                  .value_head_dim = width("value_head_dim", 128)};
+  table.finish();
+  return attention;
+}
+
+ExpertLayer read_moe(TomlTable table) {
+  const auto count = [&table](std::string_view key, std::int64_t least, std::int64_t example) {
+    return table.integer(key, {.least = least, .most = kMostExperts, .example = example});
+  };
+  read_modelled(table, "gating", "sigmoid");
+  const ExpertLayer moe{.experts = count("experts", 1, 256),
+                        .top_k = count("top_k", 1, 8),
+                        .groups = count("groups", 1, 8),
+                        .groups_per_token = count("groups_per_token", 1, 4),
+                        .shared_experts = count("shared_experts", 0, 1),
+                        .intermediate = table.integer(
+                            "intermediate", {.least = 1, .most = kMostWidth, .example = 2048})};
+  table.finish();
+  return moe;
+}
+
+Architecture read_model(TomlTable table) {
+  const auto width = [&table](std::string_view key, std::int64_t example) {
+    return table.integer(key, {.least = 1, .most = kMostWidth, .example = example});
+  };
+  Architecture model{
+      .name = table.text("name", "DeepSeek-V3"),
+      .layers = table.integer("layers", {.least = 1, .most = kMostLayers, .example = 61}),
+      .dense_layers = table.integer("dense_layers", {.most = kMostLayers, .example = 3}),
+      .hidden = width("hidden", 7168),
+      .dense_intermediate = width("dense_intermediate", 18432),
+      .vocabulary = width("vocabulary", 129280),
+      .mtp_modules = table.integer("mtp_modules", {.most = 16, .example = 1}),
+      .attention = read_attention(table.table("attention", "[model.attention] kind = \"mla\"")),
+      .moe = read_moe(table.table("moe", "[model.moe] experts = 256"))};
+  table.finish();
+  return model;
+}
+
+GpuLink read_link(TomlTable table) {
+  const GpuLink link{.bandwidth = table.bandwidth("bandwidth"), .latency = table.time("latency")};
+  table.finish();
+  return link;
+}
+
+Cluster read_cluster(TomlTable table) {
+  Cluster cluster{
+      .name = table.text("name", "256 nodes of 8 H800"),
+      .gpu = table.text("gpu", "h800-sxm"),
+      .nodes = to_int(table.integer("nodes", {.least = 1, .most = kMostRanks, .example = 256})),
+      .gpus_per_node =
+          to_int(table.integer("gpus_per_node", {.least = 1, .most = 1024, .example = 8})),
+      .nvlink = read_link(
+          table.table("nvlink", "nvlink = {bandwidth = \"200 GB/s\", latency = \"3.33 us\"}")),
+      .nic = read_link(
+          table.table("nic", "nic = {bandwidth = \"400 Gbit/s\", latency = \"3.7 us\"}"))};
+  table.finish();
+  return cluster;
+}
+
+/// A price set in another place than its source would carry a source that does not say it.
+GpuPrice read_price(TomlTable table) {
+  GpuPrice price{.name = table.text("name", "H800 rental"),
+                 .per_gpu = table.price("per_gpu"),
+                 .source = table.text("source", "who says so, where"),
+                 .date = table.text("date", "2024-12-27")};
+  if (table.place("per_gpu").file != table.place("source").file) {
+    price.source = "set at " + to_string(table.place("per_gpu"));
+    price.date.clear();
+  }
+  table.finish();
+  return price;
+}
+
+int read_zero_stage(TomlTable& table) {
+  const std::int64_t stage = table.integer("zero", {.most = 1'000, .example = 1});
+  if (stage > 1) {
+    table.mistake("zero",
+                  fmt::format("ZeRO stage {} is not modelled", stage),
+                  "ZeRO stages 0 and 1 are modelled: write zero = 1");
+  }
+  return to_int(std::min<std::int64_t>(stage, 1));
+}
+
+Precision read_precision(TomlTable& table) {
+  static const std::vector<std::string> kWords = {"fp8-block", "bf16"};
+  return table.word("precision", kWords) == "bf16" ? Precision::kBf16 : Precision::kFp8Block;
+}
+
+Recompute read_recompute(TomlTable& table) {
+  static const std::vector<std::string> kWords = {"norms", "up-projections", "swiglu"};
+  const std::vector<std::string> words = table.words("recompute", kWords);
+  const auto named = [&words](const std::string& word) {
+    return std::ranges::find(words, word) != words.end();
+  };
+  return {.norms = named("norms"),
+          .up_projections = named("up-projections"),
+          .swiglu = named("swiglu")};
+}
+
+ScheduleKind read_schedule(TomlTable& table) {
+  constexpr std::array kKinds = {ScheduleKind::k1F1B,
+                                 ScheduleKind::kGpipe,
+                                 ScheduleKind::kInterleaved1F1B,
+                                 ScheduleKind::kZb1p,
+                                 ScheduleKind::kDualPipe,
+                                 ScheduleKind::kDualPipeV};
+  std::vector<std::string> words;
+  words.reserve(kKinds.size());
+  for (const ScheduleKind kind : kKinds) {
+    words.emplace_back(name(kind));
+  }
+  const std::string word = table.word("schedule", words);
+  return kKinds.at(static_cast<std::size_t>(std::ranges::find(words, word) - words.begin()));
+}
+
+TrainingPlan read_plan(TomlTable table) {
+  const auto degree_or_1 = [&table](std::string_view key, std::int64_t most) {
+    return to_int(table.integer_or(key, 1, {.least = 1, .most = most}));
+  };
+  TrainingPlan plan;
+  plan.pipeline =
+      to_int(table.integer("pipeline", {.least = 1, .most = kMostLayers, .example = 16}));
+  plan.data = degree_or_1("data", kMostRanks);
+  plan.expert = to_int(table.integer("expert", {.least = 1, .most = kMostExperts, .example = 64}));
+  plan.context = degree_or_1("context", kMostRanks);
+  plan.schedule = read_schedule(table);
+  plan.interleave = degree_or_1("interleave", 1'000);
+  for (const std::int64_t layers :
+       table.integers_or_none("stage_layers", {.least = 1, .most = kMostLayers})) {
+    plan.stage_layers.push_back(to_int(layers));
+  }
+  plan.micro_batch = degree_or_1("micro_batch", 65'536);
+  plan.zero_stage = read_zero_stage(table);
+  plan.recipe.gemm = read_precision(table);
+  plan.recipe.recompute = read_recompute(table);
+  plan.blocking_pipeline = table.flag_or("blocking_pipeline", false);
+  plan.communication_sms =
+      to_int(table.integer("communication_sms", {.most = 1'000, .example = 20}));
+  table.finish();
+  return plan;
+}
+
+constexpr NumberRange kTokens = {.least = 1.0, .most = 1e18, .example = 14.8e12};
+
+std::optional<BatchRamp> read_ramp(TomlTable& training) {
+  auto table = training.optional_table("ramp");
+  if (!table) {
+    return std::nullopt;
+  }
+  const BatchRamp ramp{
+      .from = table->integer("from", {.least = 1, .most = kMostBatch, .example = 3072}),
+      .tokens = table->number("tokens", kTokens)};
+  table->finish();
+  return ramp;
+}
+
+ContextExtension read_extension(TomlTable& table) {
+  ContextExtension extension{
+      .name = table.text("name", "32K"),
+      .sequence = table.integer("sequence", {.least = 1, .most = kMostSequence, .example = 32768}),
+      .batch = table.integer("batch", {.least = 1, .most = kMostBatch, .example = 1920}),
+      .steps = table.integer("steps", {.least = 1, .most = 1'000'000'000, .example = 1000}),
+      .context = to_int(table.integer_or("context", 1, {.least = 1, .most = kMostRanks}))};
+  table.finish();
+  return extension;
+}
+
+StatedPhase read_stated(TomlTable& table) {
+  StatedPhase phase{.name = table.text("name", "post-training"),
+                    .gpu_hours = table.number("gpu_hours", {.most = 1e15, .example = 5000}),
+                    .source = table.text("source", "who says so, where")};
+  table.finish();
+  return phase;
+}
+
+void read_training(TomlTable table, Scenario& scenario) {
+  scenario.plan.sequence =
+      table.integer("sequence", {.least = 1, .most = kMostSequence, .example = 4096});
+  scenario.plan.batch = table.integer("batch", {.least = 1, .most = kMostBatch, .example = 15360});
+  scenario.run.tokens = table.number("tokens", kTokens);
+  scenario.run.ramp = read_ramp(table);
+  for (TomlTable& extension : table.tables("extension")) {
+    scenario.extensions.push_back(read_extension(extension));
+  }
+  for (TomlTable& phase : table.tables("stated")) {
+    scenario.stated.push_back(read_stated(phase));
+  }
+  table.finish();
+}
+
+PublishedFigure read_published(TomlTable& table) {
+  PublishedFigure figure{.metric = table.word("metric", published_metrics()),
+                         .value = table.number("value", {.least = 1e-12}),
+                         .source = table.text("source", "who says so, where")};
+  table.finish();
+  return figure;
+}
+
+Scenario read_document(const TomlNode& document, Mistakes& mistakes) {
+  TomlTable root(document, "", mistakes);
+  Scenario scenario;
+  scenario.title = root.text("title", "DeepSeek-V3 on 2,048 H800s");
+  scenario.model = read_model(root.table("model", "[model] base = \"models/deepseek-v3.toml\""));
+  scenario.cluster =
+      read_cluster(root.table("cluster", "[cluster] base = \"clusters/h800-2048.toml\""));
+  scenario.plan = read_plan(root.table("plan", "[plan] pipeline = 16"));
+  scenario.price = read_price(root.table("prices", "[prices] base = \"prices/h800-rental.toml\""));
+  read_training(root.table("training", "[training] sequence = 4096"), scenario);
+  for (TomlTable& figure : root.tables("published")) {
+    scenario.published.push_back(read_published(figure));
+  }
+  root.finish();
+  return scenario;
+}
+
+}  // namespace
+
+Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides) {
+  Mistakes mistakes;
+  const TomlNode document = read_scenario_document(path, overrides, mistakes);
+  Scenario scenario = read_document(document, mistakes);
+  check_rules(scenario, document, mistakes);
+  mistakes.throw_if_any();
+  scenario.name = std::filesystem::path(path).stem().string();
+  scenario.entries = scenario_entries(scenario);
+  return scenario;
+}
+
+}  // namespace towtank

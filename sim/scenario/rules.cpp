@@ -1,0 +1,466 @@
+#include "sim/scenario/rules.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sim/base/quantity_text.hpp"
+
+namespace towtank {
+namespace {
+
+constexpr std::int64_t kMostRanks = 1 << 22;
+constexpr std::int64_t kMostMicroBatches =
+    65'536;  // of a pipeline; a step of more is not simulated
+
+std::string count(std::int64_t value) {
+  return format_count(static_cast<double>(value));
+}
+
+/// Follows "training.extension.0.batch" as far as the document goes.
+Place place_of(const TomlNode& document, std::string_view path) {
+  const TomlNode* node = &document;
+  while (!path.empty()) {
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    const std::string_view key = path.substr(0, dot);
+    path.remove_prefix(std::min(dot + 1, path.size()));
+    const TomlMember* member = find_member(*node, key);
+    const auto* items = std::get_if<TomlArray>(&node->value);
+    std::size_t index = 0;
+    std::from_chars(key.data(), key.data() + key.size(), index);
+    if (member != nullptr) {
+      node = &member->node;
+    } else if (items != nullptr && index < items->size()) {
+      node = &(*items)[index];
+    } else {
+      break;
+    }
+  }
+  return node->place;
+}
+
+/// The rule book: records a broken rule unless one of the values it is about is already known
+/// wrong.
+class Rules {
+ public:
+  Rules(const TomlNode& document, Mistakes& mistakes) : document_(document), mistakes_(mistakes) {}
+
+  bool sound(std::initializer_list<std::string_view> paths) const {
+    return std::ranges::all_of(paths,
+                               [this](std::string_view path) { return mistakes_.sound(path); });
+  }
+
+  /// `paths` are the values the rule is about; the first is the one to change, where the mistake is
+  /// reported, and which then counts as wrong.
+  void require(bool holds,
+               std::initializer_list<std::string_view> paths,
+               std::string message,
+               std::string hint = {}) {
+    if (!holds && sound(paths)) {
+      mistakes_.add(
+          *paths.begin(), place_of(document_, *paths.begin()), std::move(message), std::move(hint));
+    }
+  }
+
+  void distrust(std::string_view path) { mistakes_.distrust(path); }
+
+  bool given(std::string_view table, std::string_view key) const {
+    const TomlMember* member = find_member(document_, table);
+    return member != nullptr && find_member(member->node, key) != nullptr;
+  }
+
+ private:
+  const TomlNode& document_;
+  Mistakes& mistakes_;
+};
+
+/// The largest divisor of `number` that is at most `limit`.
+std::int64_t divisor_up_to(std::int64_t number, std::int64_t limit) {
+  for (std::int64_t divisor = std::min(number, limit); divisor > 1; --divisor) {
+    if (number % divisor == 0) {
+      return divisor;
+    }
+  }
+  return 1;
+}
+
+/// "8 or 16": the divisors of `number` next below and next above `value`.
+std::string divisors_around(std::int64_t number, std::int64_t value) {
+  const std::int64_t below = divisor_up_to(number, value);
+  for (std::int64_t above = value + 1; above <= number; ++above) {
+    if (number % above == 0) {
+      return fmt::format("{} or {}", below, above);
+    }
+  }
+  return fmt::format("{}", below);
+}
+
+void check_model(const Architecture& model, Rules& rules) {
+  rules.require(
+      model.dense_layers <= model.layers,
+      {"model.dense_layers", "model.layers"},
+      fmt::format("{} dense layers in a model of {} layers", model.dense_layers, model.layers));
+  const ExpertLayer& moe = model.moe;
+  rules.require(moe.top_k <= moe.experts,
+                {"model.moe.top_k", "model.moe.experts"},
+                fmt::format("a token cannot visit {} of {} experts", moe.top_k, moe.experts),
+                fmt::format("top_k = {} or less", moe.experts));
+  rules.require(moe.experts % moe.groups == 0,
+                {"model.moe.groups", "model.moe.experts"},
+                fmt::format("{} experts do not divide into {} groups", moe.experts, moe.groups),
+                fmt::format("groups = {} would do", divisors_around(moe.experts, moe.groups)));
+  rules.require(
+      moe.groups_per_token <= moe.groups,
+      {"model.moe.groups_per_token", "model.moe.groups"},
+      fmt::format("a token cannot visit {} of {} groups", moe.groups_per_token, moe.groups),
+      fmt::format("groups_per_token = {} or less", moe.groups));
+  const std::int64_t reachable = moe.experts / moe.groups * moe.groups_per_token;
+  rules.require(
+      moe.top_k <= reachable,
+      {"model.moe.top_k", "model.moe.experts", "model.moe.groups", "model.moe.groups_per_token"},
+      fmt::format("a token visits {} experts, but the {} groups it may choose hold {}",
+                  moe.top_k,
+                  moe.groups_per_token,
+                  reachable),
+      fmt::format("top_k = {} or less", reachable));
+}
+
+void check_cluster(const Cluster& cluster, Rules& rules) {
+  const std::int64_t gpus = std::int64_t{cluster.nodes} * cluster.gpus_per_node;
+  rules.require(gpus <= kMostRanks,
+                {"cluster.nodes", "cluster.gpus_per_node"},
+                fmt::format("{} GPUs are more than can be simulated", count(gpus)),
+                fmt::format("up to {} GPUs", count(kMostRanks)));
+}
+
+/// The pipeline and data ranks use every GPU of the cluster. An absent `data` follows from that.
+void check_ranks(TrainingPlan& plan, const Cluster& cluster, Rules& rules) {
+  const bool derived = !rules.given("plan", "data");
+  if (!rules.sound({"cluster.nodes", "cluster.gpus_per_node", "plan.pipeline"})) {
+    if (derived) {
+      rules.distrust("plan.data");
+    }
+    return;
+  }
+  const int gpus = cluster.gpus();
+  const int data = gpus / plan.pipeline;
+  rules.require(gpus % plan.pipeline == 0,
+                {"plan.pipeline"},
+                fmt::format("{} GPUs ({} nodes of {}) do not divide into {} pipeline ranks",
+                            count(gpus),
+                            cluster.nodes,
+                            cluster.gpus_per_node,
+                            plan.pipeline),
+                fmt::format("pipeline = {} would do", divisors_around(gpus, plan.pipeline)));
+  if (derived) {
+    plan.data = std::max(data, 1);
+    return;
+  }
+  const std::int64_t ranks = std::int64_t{plan.pipeline} * plan.data;
+  rules.require(ranks == gpus,
+                {"plan.data", "plan.pipeline"},
+                fmt::format("pipeline {} x data {} is {} ranks, but the cluster has {} GPUs ({} "
+                            "nodes of {})",
+                            plan.pipeline,
+                            plan.data,
+                            count(ranks),
+                            count(gpus),
+                            cluster.nodes,
+                            cluster.gpus_per_node),
+                fmt::format("data = {}, or leave it out to have it derived", data));
+}
+
+/// How many nodes a group of `expert` consecutive ranks spans.
+std::int64_t nodes_spanned(std::int64_t expert, std::int64_t per_node) {
+  return std::max<std::int64_t>(expert / per_node, 1);
+}
+
+/// Groups of `expert` ranks fill whole nodes, or a node holds whole groups.
+bool tiles_nodes(std::int64_t expert, std::int64_t per_node) {
+  return expert % per_node == 0 || per_node % expert == 0;
+}
+
+/// Each node a group spans holds whole expert groups of the router, or each of those whole nodes.
+bool nests(std::int64_t groups, std::int64_t nodes) {
+  return groups % nodes == 0 || nodes % groups == 0;
+}
+
+/// The most expert-parallel ranks, up to the plan's, with which every rule about them holds.
+std::int64_t workable_expert_ranks(const Scenario& scenario) {
+  const ExpertLayer& moe = scenario.model.moe;
+  const int per_node = scenario.cluster.gpus_per_node;
+  for (std::int64_t expert = scenario.plan.expert; expert > 1; --expert) {
+    if (scenario.plan.data % expert == 0 && moe.experts % expert == 0 &&
+        tiles_nodes(expert, per_node) && nests(moe.groups, nodes_spanned(expert, per_node))) {
+      return expert;
+    }
+  }
+  return 1;
+}
+
+/// Expert-parallel groups are runs of `expert` consecutive data ranks. They must tile the nodes,
+/// and where a group spans several nodes, these and the router's expert groups must nest. Only then
+/// does "at most so many groups a token" say how many nodes a token's copies go to.
+void check_experts(const Scenario& scenario, Rules& rules) {
+  const TrainingPlan& plan = scenario.plan;
+  const ExpertLayer& moe = scenario.model.moe;
+  const int per_node = scenario.cluster.gpus_per_node;
+  const std::string hint = fmt::format("expert = {} would do", workable_expert_ranks(scenario));
+  rules.require(
+      plan.data % plan.expert == 0,
+      {"plan.expert", "plan.data", "plan.pipeline"},
+      fmt::format(
+          "{} data ranks do not divide into expert-parallel groups of {}", plan.data, plan.expert),
+      hint);
+  rules.require(
+      moe.experts % plan.expert == 0,
+      {"plan.expert", "model.moe.experts"},
+      fmt::format(
+          "{} experts do not divide over {} expert-parallel ranks", moe.experts, plan.expert),
+      hint);
+  rules.require(
+      tiles_nodes(plan.expert, per_node),
+      {"plan.expert", "cluster.gpus_per_node"},
+      fmt::format("{} expert-parallel ranks neither fill nodes of {} GPUs nor divide them",
+                  plan.expert,
+                  per_node),
+      hint);
+  const std::int64_t nodes = nodes_spanned(plan.expert, per_node);
+  rules.require(nests(moe.groups, nodes),
+                {"plan.expert", "model.moe.groups", "cluster.gpus_per_node"},
+                fmt::format("{} expert-parallel ranks span {} nodes, over which the router's {} "
+                            "expert groups do not spread evenly",
+                            plan.expert,
+                            nodes,
+                            moe.groups),
+                hint);
+}
+
+std::int64_t stages_of(const TrainingPlan& plan) {
+  switch (plan.schedule) {
+    case ScheduleKind::kInterleaved1F1B:
+      return std::int64_t{plan.pipeline} * plan.interleave;
+    case ScheduleKind::kDualPipeV:
+      return std::int64_t{plan.pipeline} * 2;
+    case ScheduleKind::kGpipe:
+    case ScheduleKind::k1F1B:
+    case ScheduleKind::kZb1p:
+    case ScheduleKind::kDualPipe:  // its two stages a rank are one stage of each direction
+      break;
+  }
+  return plan.pipeline;
+}
+
+void check_stages(const TrainingPlan& plan, std::int64_t layers, Rules& rules) {
+  const std::int64_t stages = stages_of(plan);
+  const std::string spelt = fmt::format(
+      "{} stages ({} on {} pipeline ranks)", stages, name(plan.schedule), plan.pipeline);
+  const std::int64_t per_rank = stages / plan.pipeline;
+  rules.require(stages <= layers,
+                {"plan.pipeline", "plan.schedule", "plan.interleave", "model.layers"},
+                fmt::format("{}, but the model has {} layers", spelt, layers),
+                layers >= per_rank
+                    ? fmt::format("pipeline = {} or less", layers / per_rank)
+                    : fmt::format("a schedule with fewer stages a rank than {}", per_rank));
+  if (plan.stage_layers.empty()) {
+    return;
+  }
+  const auto given = static_cast<std::int64_t>(plan.stage_layers.size());
+  rules.require(given == stages,
+                {"plan.stage_layers", "plan.pipeline", "plan.schedule", "plan.interleave"},
+                fmt::format("stage_layers has {} entries for {}", given, spelt),
+                "one entry a stage, or leave it out to have the layers balanced");
+  const std::int64_t sum =
+      std::accumulate(plan.stage_layers.begin(), plan.stage_layers.end(), std::int64_t{0});
+  rules.require(sum == layers,
+                {"plan.stage_layers", "model.layers"},
+                fmt::format("stage_layers sums to {}, but the model has {} layers", sum, layers));
+}
+
+/// The batch of one phase of the run, and the keys that describe it.
+struct PhaseBatch {
+  std::string sequence_key;
+  std::string batch_key;
+  std::string context_key;
+  std::int64_t sequence = 0;
+  std::int64_t batch = 0;
+  int context = 1;
+};
+
+/// The number of micro-batches nearest to `size`'s for which the schedule can be built, going up or
+/// down by `step`; as far as any schedule's rules make necessary.
+std::optional<int> workable_micro_batches(ScheduleKind kind, ScheduleSize size, int step) {
+  const int tries = 2 * size.ranks + 2;
+  for (int i = 0; i <= tries && size.micro_batches >= 1; ++i) {
+    if (!schedule_problem(kind, size)) {
+      return size.micro_batches;
+    }
+    size.micro_batches += step;
+  }
+  return std::nullopt;
+}
+
+/// Ranks and interleaving that no number of micro-batches could make right.
+void check_schedule(const TrainingPlan& plan, Rules& rules) {
+  const ScheduleSize size{
+      .ranks = plan.pipeline, .micro_batches = 1, .interleave = plan.interleave};
+  const bool hopeless = !workable_micro_batches(plan.schedule, size, 1);
+  rules.require(!hopeless,
+                {"plan.schedule", "plan.pipeline", "plan.interleave"},
+                hopeless ? *schedule_problem(plan.schedule, size) : "");
+}
+
+/// "batch = 14848 or 15104 would do": batches that divide and whose micro-batches suit the
+/// schedule. `size` has the micro-batches of the batch as it is, rounded down.
+std::string workable_batches(ScheduleKind kind, ScheduleSize size, std::int64_t per_round) {
+  const std::optional<int> below = workable_micro_batches(kind, size, -1);
+  ++size.micro_batches;
+  const std::optional<int> above = workable_micro_batches(kind, size, 1);
+  if (below && above) {
+    return fmt::format("batch = {} or {} would do", *below * per_round, *above * per_round);
+  }
+  return above ? fmt::format("batch = {} would do", *above * per_round) : "";
+}
+
+void check_micro_batches(const TrainingPlan& plan, const PhaseBatch& phase, Rules& rules) {
+  if (!rules.sound({phase.batch_key,
+                    "plan.data",
+                    "plan.pipeline",
+                    "plan.micro_batch",
+                    "plan.schedule",
+                    "plan.interleave"})) {
+    return;
+  }
+  const std::int64_t replicas = plan.data / phase.context;
+  const std::int64_t per_round = replicas * plan.micro_batch;
+  const std::int64_t micro_batches = phase.batch / per_round;
+  if (micro_batches > kMostMicroBatches) {
+    rules.require(false,
+                  {phase.batch_key},
+                  fmt::format("{} micro-batches a pipeline are more than can be simulated",
+                              count(micro_batches)),
+                  fmt::format("batch = {} or less", kMostMicroBatches * per_round));
+    return;
+  }
+  const ScheduleSize size{.ranks = plan.pipeline,
+                          .micro_batches = static_cast<int>(micro_batches),
+                          .interleave = plan.interleave};
+  if (phase.batch % per_round != 0) {
+    rules.require(
+        false,
+        {phase.batch_key},
+        fmt::format("a batch of {} sequences does not divide into micro-batches of {} on {} "
+                    "replicas ({} data ranks, {} to a sequence)",
+                    count(phase.batch),
+                    plan.micro_batch,
+                    replicas,
+                    plan.data,
+                    phase.context),
+        workable_batches(plan.schedule, size, per_round));
+  } else if (const auto problem = schedule_problem(plan.schedule, size)) {
+    rules.require(
+        false, {phase.batch_key}, *problem, workable_batches(plan.schedule, size, per_round));
+  }
+}
+
+void check_phase(const TrainingPlan& plan, const PhaseBatch& phase, Rules& rules) {
+  const std::string hint = fmt::format(
+      "context = {} would do", divisor_up_to(std::gcd(phase.sequence, plan.data), phase.context));
+  rules.require(plan.data % phase.context == 0,
+                {phase.context_key, "plan.data", "plan.pipeline"},
+                fmt::format("{} data ranks do not divide into groups of {} that share a sequence",
+                            plan.data,
+                            phase.context),
+                hint);
+  rules.require(phase.sequence % phase.context == 0,
+                {phase.context_key, phase.sequence_key},
+                fmt::format("a sequence of {} tokens does not divide over {} ranks",
+                            count(phase.sequence),
+                            phase.context),
+                hint);
+  if (rules.sound({phase.context_key})) {
+    check_micro_batches(plan, phase, rules);
+  }
+}
+
+void check_phases(const Scenario& scenario, Rules& rules) {
+  check_phase(scenario.plan,
+              {.sequence_key = "training.sequence",
+               .batch_key = "training.batch",
+               .context_key = "plan.context",
+               .sequence = scenario.plan.sequence,
+               .batch = scenario.plan.batch,
+               .context = scenario.plan.context},
+              rules);
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < scenario.extensions.size(); ++i) {
+    const ContextExtension& extension = scenario.extensions[i];
+    const std::string key = fmt::format("training.extension.{}.", i);
+    check_phase(scenario.plan,
+                {.sequence_key = key + "sequence",
+                 .batch_key = key + "batch",
+                 .context_key = key + "context",
+                 .sequence = extension.sequence,
+                 .batch = extension.batch,
+                 .context = extension.context},
+                rules);
+    rules.require(!rules.sound({key + "name"}) || names.insert(extension.name).second,
+                  {key + "name"},
+                  fmt::format("a second extension named \"{}\"", shown(extension.name)));
+  }
+}
+
+void check_run(const Scenario& scenario, Rules& rules) {
+  if (scenario.run.ramp) {
+    const BatchRamp& ramp = *scenario.run.ramp;
+    rules.require(ramp.from <= scenario.plan.batch,
+                  {"training.ramp.from", "training.batch"},
+                  fmt::format("the ramp starts at {} sequences, above the batch of {}",
+                              count(ramp.from),
+                              count(scenario.plan.batch)));
+    rules.require(ramp.tokens <= scenario.run.tokens,
+                  {"training.ramp.tokens", "training.tokens"},
+                  fmt::format("the ramp takes {:g} tokens, more than the run's {:g}",
+                              ramp.tokens,
+                              scenario.run.tokens));
+  }
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < scenario.stated.size(); ++i) {
+    const std::string key = fmt::format("training.stated.{}.name", i);
+    rules.require(
+        !rules.sound({key}) || names.insert(scenario.stated[i].name).second,
+        {key},
+        fmt::format("a second stated phase named \"{}\"", shown(scenario.stated[i].name)));
+  }
+  std::set<std::string> metrics;
+  for (std::size_t i = 0; i < scenario.published.size(); ++i) {
+    const std::string key = fmt::format("published.{}.metric", i);
+    rules.require(!rules.sound({key}) || metrics.insert(scenario.published[i].metric).second,
+                  {key},
+                  fmt::format("a second published figure for {}", scenario.published[i].metric));
+  }
+}
+
+}  // namespace
+
+void check_rules(Scenario& scenario, const TomlNode& document, Mistakes& mistakes) {
+  Rules rules(document, mistakes);
+  check_model(scenario.model, rules);
+  check_cluster(scenario.cluster, rules);
+  check_ranks(scenario.plan, scenario.cluster, rules);
+  check_schedule(scenario.plan, rules);
+  check_stages(scenario.plan, scenario.model.layers, rules);
+  check_experts(scenario, rules);
+  check_phases(scenario, rules);
+  check_run(scenario, rules);
+}
+
+}  // namespace towtank

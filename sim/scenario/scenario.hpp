@@ -1,0 +1,90 @@
+// A question to Towtank, checked and typed. Nothing after this sees TOML.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/cluster/cluster.hpp"
+#include "sim/model/architecture.hpp"
+#include "sim/plan/training_plan.hpp"
+
+namespace towtank {
+
+/// The batch grows linearly in tokens from `from` sequences to the plan's batch over `tokens`.
+struct BatchRamp {
+  std::int64_t from = 0;
+  double tokens = 0.0;
+};
+
+/// The main run: `tokens` at the plan's sequence length and batch.
+struct TrainingRun {
+  double tokens = 0.0;
+  std::optional<BatchRamp> ramp;
+};
+
+/// A later phase at another sequence length, simulated like the main run.
+struct ContextExtension {
+  std::string name;
+  std::int64_t sequence = 0;
+  std::int64_t batch = 0;  // sequences a step
+  std::int64_t steps = 0;
+  int context = 1;  // ranks that share one sequence
+};
+
+/// A phase whose cost is stated by its source, not simulated.
+struct StatedPhase {
+  std::string name;
+  double gpu_hours = 0.0;
+  std::string source;
+};
+
+/// A published figure to hold the projection against; `metric` is a path in the JSON output
+/// ("step.seconds").
+struct PublishedFigure {
+  std::string metric;
+  double value = 0.0;
+  std::string source;
+};
+
+/// What a GPU costs per hour.
+struct GpuPrice {
+  std::string name;  // of the price list
+  Price per_gpu;
+  std::string source;
+  std::string date;
+};
+
+/// One value of the scenario as text, for showing what differs between two of them.
+struct ScenarioEntry {
+  std::string key;    // "plan.pipeline"
+  std::string value;  // "16"
+};
+
+struct Scenario {
+  std::string name;  // the file's name without directory and ending
+  std::string title;
+  Architecture model;
+  Cluster cluster;
+  TrainingPlan plan;
+  TrainingRun run;
+  std::vector<ContextExtension> extensions;
+  std::vector<StatedPhase> stated;
+  std::vector<PublishedFigure> published;
+  GpuPrice price;
+  std::vector<ScenarioEntry> entries;  // every value in force, sorted by key
+};
+
+/// A `--set key=value` of the command line.
+struct Override {
+  std::string key;
+  std::string value;  // TOML text; a word that is no TOML value is taken as a string
+};
+
+/// Reads a scenario file and the files it is based on, applies the overrides, and checks it. Throws
+/// InputError with every mistake found; EnvironmentError when a file cannot be read.
+Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides);
+
+}  // namespace towtank

@@ -1,0 +1,17 @@
+// A training scenario, answered: lowers, simulates and prices it.
+#pragma once
+
+#include <string>
+
+#include "reports/training_report.hpp"
+#include "sim/graph/training_step.hpp"
+#include "sim/profile/profile.hpp"
+#include "sim/scenario/scenario.hpp"
+
+namespace towtank {
+
+/// The projection of a checked scenario on its GPU's profile. Throws InputError where the plan asks for
+/// what the GPU does not have (more communication SMs than SMs, FP8 without an FP8 peak).
+TrainingReport project_training(const Scenario& scenario, const Profile& profile, Folding folding);
+
+}  // namespace towtank
