@@ -40,6 +40,7 @@ std::vector<int> group_colours(const RankRelations& relations, const std::vector
   std::vector<int> result;
   for (const std::vector<int>& group : relations.groups) {
     std::vector<int> of_members;
+    of_members.reserve(group.size());
     for (const int member : group) {
       of_members.push_back(colours[at(member)]);
     }
@@ -52,6 +53,7 @@ std::vector<int> group_colours(const RankRelations& relations, const std::vector
 std::vector<std::pair<int, int>> coloured(const std::vector<std::pair<int, int>>& relations,
                                           const std::vector<int>& colours) {
   std::vector<std::pair<int, int>> result;
+  result.reserve(relations.size());
   for (const auto& [label, index] : relations) {
     result.emplace_back(label, colours[at(index)]);
   }

@@ -1,0 +1,164 @@
+#include "sim/graph/graph_writer.hpp"
+
+#include <cstddef>
+#include <utility>
+
+#include "sim/base/error.hpp"
+
+namespace towtank {
+namespace {
+
+std::size_t at(int index) {
+  return static_cast<std::size_t>(index);
+}
+
+/// What tells the flows of one rank's traffics of a kind apart.
+std::vector<double> fingerprint(const std::vector<Flow>& flows) {
+  std::vector<double> numbers;
+  for (const Flow& flow : flows) {
+    numbers.insert(numbers.end(),
+                   {static_cast<double>(flow.destination),
+                    static_cast<double>(flow.medium),
+                    flow.bytes.si(),
+                    static_cast<double>(flow.copies)});
+  }
+  return numbers;
+}
+
+}  // namespace
+
+GraphWriter::GraphWriter(const JobLayout& job, OpGraph& graph)
+    : job_(job), graph_(graph), traffic_(job.model, job.plan, job.mesh, job.classes) {
+  for (std::size_t i = 0; i < job.classes.representatives.size(); ++i) {
+    const int rank = job.classes.representatives[i];
+    graph_.ranks.push_back(
+        {.rank = rank, .pipeline = job.mesh.pipeline(rank), .members = job.classes.members[i]});
+    graph_.streams.emplace_back();
+  }
+}
+
+int GraphWriter::add_slot(SlotLabel label) {
+  graph_.slots.push_back(label);
+  return static_cast<int>(graph_.slots.size()) - 1;
+}
+
+int GraphWriter::add_segment(Segment segment) {
+  graph_.segments.push_back(std::move(segment));
+  return static_cast<int>(graph_.segments.size()) - 1;
+}
+
+Vertex GraphWriter::compute(Chain& chain, int segment) {
+  return extend(chain,
+                {.work = Node::Work::kSegment,
+                 .index = segment,
+                 .rank = chain.sim,
+                 .stream = StreamKind::kCompute,
+                 .slot = chain.slot,
+                 .rendezvous = -1});
+}
+
+Vertex GraphWriter::last_kernel(int sim) const {
+  return graph_.streams[at(sim)][static_cast<std::size_t>(StreamKind::kCompute)].back();
+}
+
+void GraphWriter::experts(Chain& chain, TransferKind kind, bool shares_gpu) {
+  const int own = rank(chain.sim);
+  collective(chain,
+             StreamKind::kExpert,
+             traffic_.experts(kind, own, shares_gpu),
+             job_.mesh.expert_group(own));
+}
+
+void GraphWriter::context(Chain& chain, TransferKind kind) {
+  const int own = rank(chain.sim);
+  collective(chain, StreamKind::kExpert, traffic_.context(kind, own), job_.mesh.context_group(own));
+}
+
+void GraphWriter::ring(Chain& chain, TransferKind kind, const std::vector<int>& group, Bytes size) {
+  collective(chain, StreamKind::kData, traffic_.ring(kind, rank(chain.sim), group, size), group);
+}
+
+void GraphWriter::boundary(Chain& chain, int to_rank) {
+  const int own = rank(chain.sim);
+  const bool onwards = job_.mesh.pipeline(to_rank) > job_.mesh.pipeline(own);
+  extend(chain,
+         {.work = Node::Work::kTraffic,
+          .index = traffic_index(chain.sim, traffic_.boundary(own, to_rank)),
+          .rank = chain.sim,
+          .stream = onwards ? StreamKind::kNext : StreamKind::kPrevious,
+          .slot = chain.slot,
+          .rendezvous = -1});
+}
+
+Vertex GraphWriter::meeting_point(const std::string& name,
+                                  int slot,
+                                  const std::vector<Vertex>& before) {
+  graph_.traffics.push_back(
+      {.name = name, .kind = TransferKind::kAllGather, .shares_gpu = false, .flows = {}});
+  Chain chain{.sim = 0, .slot = slot, .last = std::nullopt, .waits = before};
+  return extend(chain,
+                {.work = Node::Work::kTraffic,
+                 .index = static_cast<int>(graph_.traffics.size()) - 1,
+                 .rank = 0,
+                 .stream = StreamKind::kData,
+                 .slot = slot,
+                 .rendezvous = -1});
+}
+
+void GraphWriter::depend(Vertex before, Vertex after) {
+  boost::add_edge(before, after, graph_.dependencies);
+}
+
+Vertex GraphWriter::extend(Chain& chain, Node node) {
+  const Vertex vertex = boost::add_vertex(node, graph_.dependencies);
+  graph_.streams[at(node.rank)][static_cast<std::size_t>(node.stream)].push_back(vertex);
+  if (chain.last) {
+    depend(*chain.last, vertex);
+  }
+  for (const Vertex before : chain.waits) {
+    depend(before, vertex);
+  }
+  chain.waits.clear();
+  chain.last = vertex;
+  return vertex;
+}
+
+void GraphWriter::collective(Chain& chain,
+                             StreamKind stream,
+                             Traffic traffic,
+                             const std::vector<int>& group) {
+  if (traffic.flows.empty()) {
+    return;
+  }
+  extend(chain,
+         {.work = Node::Work::kTraffic,
+          .index = traffic_index(chain.sim, std::move(traffic)),
+          .rank = chain.sim,
+          .stream = stream,
+          .slot = chain.slot,
+          .rendezvous = rendezvous(chain.sim, stream, group)});
+}
+
+int GraphWriter::traffic_index(int sim, Traffic traffic) {
+  const auto [entry, is_new] =
+      traffics_.try_emplace({sim, traffic.kind, traffic.shares_gpu, fingerprint(traffic.flows)},
+                            static_cast<int>(graph_.traffics.size()));
+  if (is_new) {
+    graph_.traffics.push_back(std::move(traffic));
+  }
+  return entry->second;
+}
+
+/// Members of a group meet for the n-th time on a stream; one simulated member meets nobody.
+int GraphWriter::rendezvous(int sim, StreamKind stream, const std::vector<int>& group) {
+  if (graph_.folded || group.size() < 2) {
+    return -1;
+  }
+  const int first = group.front();
+  const int size = static_cast<int>(group.size());
+  const int turn = turns_[{sim, stream, first, size}]++;
+  return meetings_.try_emplace({stream, first, size, turn}, static_cast<int>(meetings_.size()))
+      .first->second;
+}
+
+}  // namespace towtank

@@ -1,0 +1,95 @@
+// Writes nodes and their dependencies down: what chunks and the optimizer are made with.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "sim/graph/op_graph.hpp"
+#include "sim/graph/rank_classes.hpp"
+#include "sim/graph/traffic.hpp"
+#include "sim/model/architecture.hpp"
+#include "sim/plan/mesh.hpp"
+#include "sim/plan/schedule.hpp"
+#include "sim/plan/stages.hpp"
+#include "sim/plan/training_plan.hpp"
+
+namespace towtank {
+
+/// A job laid out on its ranks. The model and the plan are the caller's.
+struct JobLayout {
+  const Architecture& model;
+  const TrainingPlan& plan;
+  Mesh mesh;
+  Schedule schedule;
+  std::vector<Stage> stages;
+  RankClasses classes;
+};
+
+/// Nodes of which each waits for the one before it.
+struct Chain {
+  int sim = 0;  // the simulated rank it is written for
+  int slot = 0;
+  std::optional<Vertex> last;
+  std::vector<Vertex> waits;  // what its next node waits for besides
+};
+
+/// Fills an op graph in place: a Boost graph has no cheap move. "Sim" indexes the simulated ranks,
+/// one for each class; plain ranks are those of the job.
+class GraphWriter {
+ public:
+  /// Adds the simulated ranks to `graph`, which must be empty and outlive the writer.
+  GraphWriter(const JobLayout& job, OpGraph& graph);
+
+  const JobLayout& job() const { return job_; }
+  int simulated_ranks() const { return static_cast<int>(graph_.ranks.size()); }
+  int rank(int sim) const { return graph_.ranks[static_cast<std::size_t>(sim)].rank; }
+  int pipeline(int sim) const { return job_.mesh.pipeline(rank(sim)); }
+  int sim_of(int rank) const { return job_.classes.class_of[static_cast<std::size_t>(rank)]; }
+
+  int add_slot(SlotLabel label);
+  int add_segment(Segment segment);
+  std::vector<Segment>& segments() { return graph_.segments; }
+
+  /// Appends a run of kernels to the chain.
+  Vertex compute(Chain& chain, int segment);
+
+  /// The newest node on the compute stream of a simulated rank, which has one.
+  Vertex last_kernel(int sim) const;
+
+  /// Dispatch or combine among the rank's expert group.
+  void experts(Chain& chain, TransferKind kind, bool shares_gpu);
+
+  /// Gathering of the sequence's compressed keys and values, or the return of their gradients.
+  void context(Chain& chain, TransferKind kind);
+
+  /// Reduce-scatter or all-gather of `size` on the data stream, over `group`.
+  void ring(Chain& chain, TransferKind kind, const std::vector<int>& group, Bytes size);
+
+  /// A chunk's result to the same position of another pipeline rank.
+  void boundary(Chain& chain, int to_rank);
+
+  /// A point in time that needs all of `before`; it takes no time itself.
+  Vertex meeting_point(const std::string& name, int slot, const std::vector<Vertex>& before);
+
+  void depend(Vertex before, Vertex after);
+
+ private:
+  Vertex extend(Chain& chain, Node node);
+  void collective(Chain& chain, StreamKind stream, Traffic traffic, const std::vector<int>& group);
+  int traffic_index(int sim, Traffic traffic);
+  int rendezvous(int sim, StreamKind stream, const std::vector<int>& group);
+
+  const JobLayout& job_;
+  OpGraph& graph_;
+  TrafficMaker traffic_;
+  // (rank, kind, shares_gpu, bytes and destinations of the flows) -> index: equal traffics are one.
+  std::map<std::tuple<int, TransferKind, bool, std::vector<double>>, int> traffics_;
+  std::map<std::tuple<int, StreamKind, int, int>, int>
+      turns_;  // (sim, stream, group) -> meetings so far
+  std::map<std::tuple<StreamKind, int, int, int>, int>
+      meetings_;  // (stream, group, turn) -> rendezvous
+};
+
+}  // namespace towtank

@@ -1,0 +1,86 @@
+// What a unit runs between two communications, and in which order.
+#include "sim/graph/unit_segments.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/graph/small_step.hpp"
+
+namespace towtank {
+namespace {
+
+/// A unit's segments, with a name for each of their indices.
+struct Unit {
+  explicit Unit(UnitKind kind) {
+    const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 8, .expert = 4});
+    const TokenShard shard = step.plan.token_shard(step.model.moe.experts, step.model.moe.top_k);
+    parts = add_unit_segments(kind, step.model, shard, step.plan.recipe, true, segments);
+  }
+
+  /// Place of the first op of a kind in a segment; its number of ops if there is none.
+  std::ptrdiff_t place(int segment, OpKind kind) const {
+    const std::vector<Op>& ops = segments[static_cast<std::size_t>(segment)].ops;
+    return std::ranges::find(ops, kind, &Op::kind) - ops.begin();
+  }
+
+  std::vector<Segment> segments;
+  UnitSegments parts;
+};
+
+TEST(MoeLayer, RoutesAfterAttentionAndBackwardBeforeIt) {
+  for (const UnitKind kind : {UnitKind::kMoeLayer, UnitKind::kMtpLayer}) {
+    const Unit unit(kind);
+    EXPECT_LT(unit.place(unit.parts.attention_forward, OpKind::kAttentionForward),
+              unit.place(unit.parts.attention_forward, OpKind::kRoute));
+    EXPECT_LT(unit.place(unit.parts.attention_input_gradient, OpKind::kRouteBackward),
+              unit.place(unit.parts.attention_input_gradient, OpKind::kAttentionBackward));
+  }
+}
+
+TEST(MtpLayer, JoinsTheModelFirstAndLeavesItLast) {
+  const Unit layer(UnitKind::kMoeLayer);
+  const Unit mtp(UnitKind::kMtpLayer);
+  const auto ops = [](const Unit& unit, int segment) -> const std::vector<Op>& {
+    return unit.segments[static_cast<std::size_t>(segment)].ops;
+  };
+  const auto& forward = ops(mtp, mtp.parts.attention_forward);
+  const auto& of_layer = ops(layer, layer.parts.attention_forward);
+  EXPECT_EQ(forward.front().kind, OpKind::kEmbed);
+  EXPECT_TRUE(std::ranges::equal(
+      of_layer, std::vector<Op>(forward.end() - std::ssize(of_layer), forward.end())));
+  const auto& backward = ops(mtp, mtp.parts.attention_input_gradient);
+  const auto& layers_own = ops(layer, layer.parts.attention_input_gradient);
+  EXPECT_GT(backward.size(), layers_own.size());
+  EXPECT_TRUE(std::ranges::equal(
+      layers_own, std::vector<Op>(backward.begin(), backward.begin() + std::ssize(layers_own))));
+}
+
+TEST(EmbeddingAndHead, HaveNoAttention) {
+  for (const UnitKind kind : {UnitKind::kEmbedding, UnitKind::kHead}) {
+    const Unit unit(kind);
+    EXPECT_EQ(unit.parts.attention_forward, -1);
+    EXPECT_EQ(unit.parts.attention_input_gradient, -1);
+    EXPECT_EQ(unit.parts.attention_weight_gradient, -1);
+    EXPECT_GE(unit.parts.mlp_forward, 0);
+    EXPECT_GE(unit.parts.mlp_weight_gradient, 0);
+  }
+  EXPECT_EQ(Unit(UnitKind::kEmbedding).parts.mlp_input_gradient, -1);
+}
+
+TEST(Experts, AreInMoeAndMtpLayersOnly) {
+  for (const UnitKind kind : {UnitKind::kEmbedding,
+                              UnitKind::kDenseLayer,
+                              UnitKind::kMoeLayer,
+                              UnitKind::kMtpLayer,
+                              UnitKind::kHead}) {
+    const Unit unit(kind);
+    const bool grouped = std::ranges::any_of(unit.segments, [](const Segment& segment) {
+      return std::ranges::count(segment.ops, OpKind::kGroupedGemm, &Op::kind) > 0;
+    });
+    EXPECT_EQ(grouped, has_experts(kind));
+  }
+}
+
+}  // namespace
+}  // namespace towtank
