@@ -68,8 +68,12 @@ class OpWriter {
                     .shape = GemmShape{.m = shard_.tokens, .n = out, .k = in}});
   }
 
-  /// dW (in, out) += x^T dy, with both operands quantised along the tokens.
+  /// dW (in, out) += x^T dy, with both operands quantised along the tokens; nothing for a layer
+  /// without weights.
   void weight_gradient(std::int64_t in, std::int64_t out) {
+    if (in == 0 || out == 0) {
+      return;
+    }
     transposed_casts(shard_.tokens, in, out);
     ops_.push_back({.kind = OpKind::kWeightGemm,
                     .precision = recipe_.gemm,
@@ -283,7 +287,7 @@ std::vector<Op> expert_ops(const Architecture& model,
       writer.sweep(OpKind::kSwiGluBackward, rows, routed);
       if (recipe.recompute.norms) {
         writer.sweep(OpKind::kNorm, tokens, hidden);
-        writer.quantize(tokens, hidden);
+        writer.quantize(shared > 0 ? tokens : 0, hidden);  // what the shared experts read
       }
       writer.quantize(rows, 2 * routed);
       writer.expert_gemm(2 * routed, hidden);
@@ -291,13 +295,13 @@ std::vector<Op> expert_ops(const Architecture& model,
       writer.input_gradient(2 * shared, hidden);
       break;
     case LayerPass::kWeightGradient:
-      if (recipe.recompute.swiglu) {
+      if (recipe.recompute.swiglu) {  // the routed experts' backward kernel does it on the way
         writer.sweep_to_gemm(OpKind::kSwiGlu, tokens, shared);
       }
       writer.weight_gradient(shared, hidden);
       writer.expert_weight_gradient(routed, hidden);
       writer.expert_weight_gradient(hidden, 2 * routed);
-      writer.quantize(tokens, hidden);  // the kept FP8 input, cast back
+      writer.quantize(shared > 0 ? tokens : 0, hidden);  // the kept FP8 input, cast back
       writer.weight_gradient(hidden, 2 * shared);
       break;
   }

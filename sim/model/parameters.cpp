@@ -84,7 +84,6 @@ Flops training_flops_per_token(const Architecture& model,
                          .context = context,
                          .local_experts = model.moe.experts,
                          .expert_rows = context * model.moe.top_k};
-  const double modules = static_cast<double>(model.mtp_modules);
   Flops total;
   for (const LayerPass pass :
        {LayerPass::kForward, LayerPass::kInputGradient, LayerPass::kWeightGradient}) {
@@ -93,10 +92,8 @@ Flops training_flops_per_token(const Architecture& model,
                       sum(expert_ops(model, shard, plain, pass), count);
     const Flops dense = sum(dense_mlp_ops(model, shard, plain, pass), count);
     const Flops head = sum(head_ops(model, shard, plain, pass), count);
-    const Flops join = sum(mtp_join_ops(model, shard, plain, pass), count);
-    total += (static_cast<double>(model.layers) + modules) * attention +
-             (moe_layers(model) + modules) * moe + static_cast<double>(model.dense_layers) * dense +
-             (1.0 + modules) * head + modules * join;
+    total += static_cast<double>(model.layers) * attention + moe_layers(model) * moe +
+             static_cast<double>(model.dense_layers) * dense + head;
   }
   return total / static_cast<double>(context);
 }

@@ -20,18 +20,16 @@ struct MemoryUse {
   Bytes logits;       // of the last stage
   Bytes working;      // CUDA context, communication buffers, expert buffers of the chunks at work
 
-  Bytes total() const {
-    return weights + gradients + optimizer + activations + logits + working;
-  }
+  Bytes total() const { return weights + gradients + optimizer + activations + logits + working; }
 };
 
 /// Memory kept per token by one unit of a stage from its forward to its backward pass.
 ///
 /// Attention keeps its input, the compressed query and key/value and the attention output; without
-/// recomputed up-projections also the heads' queries, keys and values; without recomputed norms their
-/// results. Experts keep the rows that arrived and SwiGLU's input; without recomputed SwiGLU also its
-/// output. Precisions: DeepSeek-V3 report, section 3.3.3 (FP8 inputs of linear layers, E5M6 for the
-/// attention output).
+/// recomputed up-projections also the heads' queries, keys and values; without recomputed norms
+/// their results. Experts keep the rows that arrived and SwiGLU's input; without recomputed SwiGLU
+/// also its output. Precisions: DeepSeek-V3 report, section 3.3.3 (FP8 inputs of linear layers,
+/// E5M6 for the attention output).
 Bytes kept_per_token(UnitKind unit, const Architecture& model, const Recipe& recipe);
 
 /// Peak memory of every pipeline rank, by walking its program. (pipeline ranks)

@@ -1,6 +1,7 @@
 #include "sim/plan/mesh.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 
 #include "sim/base/error.hpp"
@@ -69,6 +70,7 @@ GroupShape group_shape(const Mesh& mesh, const std::vector<int>& group) {
 
 std::vector<int> hosts_of_stage(const Schedule& schedule, int stage) {
   std::vector<int> hosts;
+  hosts.reserve(static_cast<std::size_t>(schedule.directions));
   for (int direction = 0; direction < schedule.directions; ++direction) {
     hosts.push_back(rank_of(schedule, stage, direction));
   }

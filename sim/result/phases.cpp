@@ -17,27 +17,55 @@ struct Waiting {
   double own = 0.0;       // this rank's expert, context or data-parallel communication
 };
 
-/// Follows causes backwards from `event` through the idle time [from, to) before it.
-Waiting waiting_before(const Timeline& timeline, std::int32_t event, double from, double to) {
+/// Events of a rank's compute and expert streams in order of time; its last event on any stream.
+struct RankEvents {
+  std::vector<std::int32_t> compute;
+  std::vector<std::int32_t> expert;
+  std::int32_t last = -1;
+};
+
+/// How long any of `stream`, one stream's events in their order, runs in [from, to).
+double busy_time(const Timeline& timeline,
+                 const std::vector<std::int32_t>& stream,
+                 double from,
+                 double to) {
+  const auto end_of = [&](std::int32_t event) { return timeline.events[at(event)].end; };
+  double busy = 0.0;
+  for (auto next = std::ranges::lower_bound(stream, from, {}, end_of);
+       next != stream.end() && timeline.events[at(*next)].start < to;
+       ++next) {
+    busy += std::min(end_of(*next), to) - std::max(timeline.events[at(*next)].start, from);
+  }
+  return busy;
+}
+
+/// Follows causes backwards from `event` through a rank's idle time [from, to) before it. Another
+/// rank's dispatch or combine is part of what is waited for there, unless this rank takes part in
+/// it or has its own at the same time. Gradient reductions are everybody's, since the optimizer
+/// waits for all of them.
+Waiting waiting_before(const Timeline& timeline,
+                       const RankEvents& of_rank,
+                       std::int32_t event,
+                       double from,
+                       double to) {
   Waiting waiting;
   while (event >= 0 && to > from) {
     const Event& cause = timeline.events[at(event)];
     const double start = std::clamp(cause.start, from, to);
-    const bool collective =
-        cause.stream == StreamKind::kExpert || cause.stream == StreamKind::kData;
-    (collective ? waiting.own : waiting.pipeline) += to - start;
+    double own = 0.0;
+    if (cause.stream == StreamKind::kExpert) {
+      own = busy_time(timeline, of_rank.expert, start, to);
+    } else if (cause.stream == StreamKind::kData) {
+      own = to - start;
+    }
+    waiting.own += own;
+    waiting.pipeline += to - start - own;
     to = start;
     event = cause.cause;
   }
   waiting.pipeline += std::max(to - from, 0.0);
   return waiting;
 }
-
-/// Compute events of each rank in order of time; last event of each rank on any stream.
-struct RankEvents {
-  std::vector<std::int32_t> compute;
-  std::int32_t last = -1;
-};
 
 std::vector<RankEvents> events_of_ranks(const Timeline& timeline) {
   std::vector<RankEvents> result(timeline.ranks.size());
@@ -47,6 +75,8 @@ std::vector<RankEvents> events_of_ranks(const Timeline& timeline) {
     const auto index = static_cast<std::int32_t>(i);
     if (event.stream == StreamKind::kCompute) {
       of_rank.compute.push_back(index);
+    } else if (event.stream == StreamKind::kExpert) {
+      of_rank.expert.push_back(index);
     }
     if (of_rank.last < 0 || event.end >= timeline.events[at(of_rank.last)].end) {
       of_rank.last = index;
@@ -87,13 +117,14 @@ PhaseTimes phases_of(const Timeline& timeline, const RankEvents& of_rank) {
   for (const std::int32_t index : of_rank.compute) {
     const Event& event = timeline.events[at(index)];
     const Phase phase = timeline.slots[at(event.slot)].phase;
-    add_waiting(times, phase, waiting_before(timeline, event.cause, now, event.start));
+    add_waiting(times, phase, waiting_before(timeline, of_rank, event.cause, now, event.start));
     of_phase(times, phase) += (event.end - std::max(event.start, now)) * second;
     now = std::max(now, event.end);
   }
   if (of_rank.last >= 0) {
     const double end = timeline.events[at(of_rank.last)].end;
-    add_waiting(times, Phase::kOptimizer, waiting_before(timeline, of_rank.last, now, end));
+    add_waiting(
+        times, Phase::kOptimizer, waiting_before(timeline, of_rank, of_rank.last, now, end));
     now = std::max(now, end);
   }
   times.bubble += timeline.end - now * second;
@@ -145,13 +176,14 @@ Seconds median_overlapped_slot(const Timeline& timeline, const std::vector<int>&
     for (const std::int32_t index : of_rank.compute) {
       const Event& event = timeline.events[at(index)];
       if (wanted(timeline.slots[at(event.slot)])) {
-        const Waiting waiting = waiting_before(timeline, event.cause, now, event.start);
+        const Waiting waiting = waiting_before(timeline, of_rank, event.cause, now, event.start);
         duration_of_slot[event.slot] += waiting.own + event.end - std::max(event.start, now);
       }
       now = std::max(now, event.end);
     }
   }
   std::vector<double> durations;
+  durations.reserve(duration_of_slot.size());
   for (const auto& [slot, duration] : duration_of_slot) {
     durations.push_back(duration);
   }
