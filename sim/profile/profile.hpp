@@ -60,6 +60,7 @@ struct LinkEfficiency {
   double alone = 1.0;   // fraction of raw bandwidth with the GPU otherwise idle
   double shared = 1.0;  // fraction while compute kernels run beside it
   Seconds start_up;     // before the first byte: kernel launch, handshake
+  int sms = 0;          // SMs the communication kernels held when this was measured; 0: none
   double error = 0.0;
   Origin origin = Origin::kDatasheet;
   std::string source;

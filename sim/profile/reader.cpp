@@ -149,6 +149,7 @@ LinkEfficiency assumed_link(const Profile& profile) {
   return {.alone = profile.fallback.link,
           .shared = profile.fallback.link,
           .start_up = profile.launch,
+          .sms = 0,
           .error = profile.fallback.error,
           .origin = Origin::kDatasheet,
           .source = profile.fallback.source};
@@ -169,6 +170,8 @@ void read_links(TomlTable& file, Profile& profile) {
         .alone = table.number("alone", kEfficiencyRange),
         .shared = table.number("shared", kEfficiencyRange),
         .start_up = table.time("start_up"),
+        .sms = static_cast<int>(
+            table.integer_or("sms", 0, {.least = 0, .most = 10000, .example = 20})),
         .error = table.number("error", kErrorRange),
         .origin = named<Origin>(table.word_or("origin", "measured", origins), origins),
         .source = read_source_key(table, file, profile)};
@@ -306,7 +309,7 @@ Profile read_profile(const std::string& directory, const std::string& gpu_name) 
   if (std::ranges::find(known, gpu_name) == known.end()) {
     const std::string hint = known.empty()
                                  ? fmt::format("there is none in {} at all", directory)
-                                 : suggest(gpu_name, known) + "; or measure it and write " +
+                                 : suggest(gpu_name, known) + " Or measure it and write " +
                                        gpu_name + ".toml, as README.md there shows";
     throw InputError({.file = directory},
                      fmt::format("there is no profile of a GPU '{}'", shown(gpu_name)),
