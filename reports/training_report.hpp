@@ -25,7 +25,7 @@ struct StepReport {
 
 struct EfficiencyReport {
   FlopRate per_gpu_causal;
-  FlopRate per_gpu_full;  // full score matrix
+  FlopRate per_gpu_full;    // full score matrix
   double mfu_causal = 0.0;  // of the dense BF16 peak
   double mfu_full = 0.0;
 };
@@ -42,7 +42,7 @@ struct MemoryReport {
   Bytes peak;
   Bytes capacity;
   bool fits = true;
-  int pipeline = 0;  // the pipeline rank with the peak
+  int pipeline = 0;                                    // the pipeline rank with the peak
   std::vector<std::pair<std::string, Bytes>> classes;  // of that rank, largest first
 };
 
@@ -94,7 +94,8 @@ struct InputEntry {
 struct TrainingReport {
   std::string scenario;  // name
   std::string title;
-  std::string plan;      // one line: "PP16 x DP128 (EP64), dualpipe, 120 micro-batches of 1 x 4,096 tokens"
+  std::string
+      plan;  // one line: "PP16 x DP128 (EP64), dualpipe, 120 micro-batches of 1 x 4,096 tokens"
   std::string gpu;
   StepReport step;
   PhaseTimes phases;  // of the first pipeline rank, which holds embedding, head or both
@@ -106,8 +107,9 @@ struct TrainingReport {
   MemoryReport memory;
   std::vector<LinkReport> links;
   PairReport pair;
-  RunCost run;                  // the main run
+  RunCost run;                              // the main run
   std::vector<RunCost> phases_of_training;  // main run, context extension, stated phases
+  double extension_gpu_hours = 0.0;         // of all context extensions together
   double total_gpu_hours = 0.0;
   Dollars total_dollars;
   std::string price_source;

@@ -10,8 +10,12 @@
 
 namespace towtank {
 
-/// The projection of a checked scenario on its GPU's profile. Throws InputError where the plan asks for
-/// what the GPU does not have (more communication SMs than SMs, FP8 without an FP8 peak).
+/// Throws InputError with everything the plan asks for that the GPU does not have: more
+/// communication SMs than SMs, FP8 without an FP8 peak.
+void check_against_profile(const Scenario& scenario, const Profile& profile);
+
+/// The projection of a checked scenario on its GPU's profile. Throws InputError where the plan asks
+/// for what the GPU does not have (more communication SMs than SMs, FP8 without an FP8 peak).
 TrainingReport project_training(const Scenario& scenario, const Profile& profile, Folding folding);
 
 }  // namespace towtank

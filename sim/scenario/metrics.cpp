@@ -23,6 +23,7 @@ const std::vector<std::string>& published_metrics() {
                                                     "run.gpu_hours",
                                                     "run.days",
                                                     "run.dollars",
+                                                    "extension.gpu_hours",
                                                     "total.gpu_hours",
                                                     "total.dollars",
                                                     "pair.seconds"};

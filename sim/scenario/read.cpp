@@ -277,6 +277,7 @@ Scenario read_scenario(const std::string& path, const std::vector<Override>& ove
   Scenario scenario = read_document(document, mistakes);
   check_rules(scenario, document, mistakes);
   mistakes.throw_if_any();
+  scenario.path = path;
   scenario.name = std::filesystem::path(path).stem().string();
   scenario.entries = scenario_entries(scenario);
   return scenario;

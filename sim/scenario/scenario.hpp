@@ -64,6 +64,7 @@ struct ScenarioEntry {
 };
 
 struct Scenario {
+  std::string path;  // of the file, as the user named it
   std::string name;  // the file's name without directory and ending
   std::string title;
   Architecture model;

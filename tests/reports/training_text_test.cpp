@@ -1,0 +1,131 @@
+#include "reports/training_text.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/reports/report_maker.hpp"
+
+namespace towtank {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+/// The line that holds `text`; empty if none does.
+std::string line_with(const std::string& all, const std::string& text) {
+  std::istringstream lines(all);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(text) != std::string::npos) {
+      return line;
+    }
+  }
+  return "";
+}
+
+const std::string kText = training_text(small_report(), Colour::kNever);
+
+TEST(TrainingText, BeginsWithTheQuestionAndTheAnswer) {
+  EXPECT_TRUE(kText.starts_with("A small model on 16 GPUs\n"));
+  EXPECT_THAT(kText, HasSubstr("Step 10.0 s  (9.00 s to 11.0 s, 90%)"));
+  EXPECT_THAT(line_with(kText, "price"), HasSubstr("$2.00 a GPU-hour (a price list)"));
+}
+
+TEST(TrainingText, ShowsEveryPhaseWithItsShare) {
+  EXPECT_THAT(line_with(kText, "overlapped"), HasSubstr("5.00 s  50.0%"));
+  EXPECT_THAT(line_with(kText, "bubble"), HasSubstr("1.25 s  12.5%"));
+  EXPECT_THAT(line_with(kText, "waiting for links"), HasSubstr("750 ms   7.5%"));
+}
+
+TEST(TrainingText, ShowsWhatTheStepWaitsForLargestFirst) {
+  const std::size_t block = kText.find("critical path");
+  EXPECT_LT(kText.find("gemm", block), kText.find("attention", block));
+  EXPECT_THAT(line_with(kText, "nvlink reduce-scatter"), HasSubstr("1.50 s  15.0%"));
+  EXPECT_THAT(kText, Not(HasSubstr("everything else")));
+}
+
+TEST(TrainingText, SumsUpCausesBeyondTheEighth) {
+  TrainingReport report = small_report();
+  report.critical_path.clear();
+  for (int i = 0; i < 10; ++i) {
+    report.critical_path.push_back(
+        {.cause = "cause " + std::to_string(i), .time = 1.0 * second, .error = 0.0});
+  }
+  const std::string text = training_text(report, Colour::kNever);
+  EXPECT_THAT(text, HasSubstr("cause 7"));
+  EXPECT_THAT(text, Not(HasSubstr("cause 8")));
+  EXPECT_THAT(line_with(text, "everything else"), HasSubstr("2.00 s  20.0%"));
+}
+
+TEST(TrainingText, TotalsTheBillWithItsRange) {
+  EXPECT_THAT(line_with(kText, "main run"), HasSubstr("$2000.00  $1800.00 to $2200.00"));
+  const std::string total = line_with(kText, "  total");
+  EXPECT_THAT(total, HasSubstr("1,100"));
+  EXPECT_THAT(total, HasSubstr("$2200.00  $2000.00 to $2400.00"));
+}
+
+TEST(TrainingText, HoldsTheProjectionAgainstPublishedFigures) {
+  const std::string line = line_with(kText, "step.seconds");
+  EXPECT_THAT(line, HasSubstr("8.00 s"));
+  EXPECT_THAT(line, HasSubstr("10.00 s"));
+  EXPECT_THAT(line, HasSubstr("+25.0%  a paper"));
+}
+
+TEST(TrainingText, LeavesPublishedFiguresOutWhenThereAreNone) {
+  TrainingReport report = small_report();
+  report.published.clear();
+  EXPECT_THAT(training_text(report, Colour::kNever), Not(HasSubstr("published")));
+}
+
+TEST(TrainingText, OnlyItsLastLineDependsOnTheWallTime) {
+  TrainingReport slower = small_report();
+  slower.engine.wall_seconds = 99.0;
+  const std::string text = training_text(slower, Colour::kNever);
+  EXPECT_NE(text, kText);
+  const auto without_last = [](const std::string& all) {
+    return all.substr(0, all.rfind('\n', all.size() - 2));
+  };
+  EXPECT_EQ(without_last(text), without_last(kText));
+}
+
+TEST(TrainingText, ColoursNothingButTheTerminal) {
+  EXPECT_EQ(kText.find('\033'), std::string::npos);
+  std::string coloured = training_text(small_report(), Colour::kTerminal);
+  EXPECT_NE(coloured.find('\033'), std::string::npos);
+  for (std::size_t at = coloured.find('\033'); at != std::string::npos;
+       at = coloured.find('\033')) {
+    coloured.erase(at, coloured.find('m', at) + 1 - at);
+  }
+  EXPECT_EQ(coloured, kText);
+}
+
+TEST(TrainingText, NoLineEndsInSpaces) {
+  EXPECT_EQ(kText.find(" \n"), std::string::npos);
+}
+
+TEST(RanksText, HasARowForEveryRank) {
+  const std::string text = ranks_text(small_report(), Colour::kNever);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 4);
+  EXPECT_THAT(text, HasSubstr("60.0 GiB"));
+  EXPECT_THAT(text, HasSubstr("64.0 GiB"));
+}
+
+TEST(MemoryOverflow, IsSilentWhenThePlanFits) {
+  EXPECT_EQ(memory_overflow(small_report().memory), "");
+}
+
+TEST(MemoryOverflow, NamesTheRankAndTheLargestClass) {
+  TrainingReport report = small_report();
+  report.memory.peak = 100.0 * GiB;
+  report.memory.fits = false;
+  EXPECT_EQ(memory_overflow(report.memory),
+            "does not fit: pipeline rank 1 needs 100 GiB of 80.0 GiB; most of it is activations "
+            "(40.0 GiB)");
+  EXPECT_THAT(training_text(report, Colour::kNever), HasSubstr("DOES NOT FIT"));
+}
+
+}  // namespace
+}  // namespace towtank

@@ -1,0 +1,54 @@
+// towtank check FILE: reads a scenario, reports every mistake, simulates nothing.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "reports/figures.hpp"
+#include "sim/base/quantity_text.hpp"
+#include "sim/model/parameters.hpp"
+#include "sim/profile/profile.hpp"
+#include "sim/scenario/scenario.hpp"
+#include "tools/commands.hpp"
+#include "tools/data_directory.hpp"
+#include "tools/plan_text.hpp"
+#include "tools/project_training.hpp"
+
+namespace towtank {
+namespace {
+
+struct CheckOptions {
+  std::string file;
+  std::vector<std::string> overrides;
+};
+
+std::string summary(const Scenario& scenario) {
+  return fmt::format("{} ({} parameters, {} active), {}, on {} x {}",
+                     scenario.model.name,
+                     short_count(total_parameters(scenario.model)),
+                     short_count(active_parameters(scenario.model)),
+                     plan_line(scenario.plan),
+                     format_count(scenario.cluster.gpus()),
+                     scenario.cluster.gpu);
+}
+
+void check_scenario(const CheckOptions& options) {
+  const Scenario scenario = read_scenario(options.file, parse_overrides(options.overrides));
+  const Profile profile = read_profile(profile_directory(options.file), scenario.cluster.gpu);
+  check_against_profile(scenario, profile);
+  print(fmt::format("{}: ok\n  {}\n", options.file, summary(scenario)));
+}
+
+}  // namespace
+
+void add_check(CLI::App& program, Invocation&) {
+  CLI::App* const command =
+      program.add_subcommand("check", "Read a scenario and report every mistake; simulate nothing");
+  const auto options = std::make_shared<CheckOptions>();
+  command->add_option("FILE", options->file, "Scenario file")->required()->type_name("");
+  add_overrides(*command, options->overrides);
+  command->callback([options] { check_scenario(*options); });
+}
+
+}  // namespace towtank
