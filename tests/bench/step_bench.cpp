@@ -1,0 +1,86 @@
+// What one projection costs, part by part. Run by tools/bench.
+#include <string>
+
+#include <benchmark/benchmark.h>
+
+#include "sim/engine/simulate.hpp"
+#include "sim/graph/rank_classes.hpp"
+#include "sim/graph/training_step.hpp"
+#include "sim/profile/profile.hpp"
+#include "sim/scenario/scenario.hpp"
+
+namespace towtank {
+namespace {
+
+const std::string kRoot = TOWTANK_SOURCE_DIR;
+
+const Scenario& deepseek_v3() {
+  static const Scenario kScenario = read_scenario(kRoot + "/scenarios/deepseek-v3-h800.toml", {});
+  return kScenario;
+}
+
+const Profile& h800() {
+  static const Profile kProfile = read_profile(kRoot + "/profiles", "h800-sxm");
+  return kProfile;
+}
+
+void read_scenario_and_profile(benchmark::State& state) {
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(read_scenario(kRoot + "/scenarios/deepseek-v3-h800.toml", {}));
+    benchmark::DoNotOptimize(read_profile(kRoot + "/profiles", "h800-sxm"));
+  }
+}
+BENCHMARK(read_scenario_and_profile)->Unit(benchmark::kMillisecond);
+
+void fold_2048_ranks(benchmark::State& state) {
+  const TrainingPlan& plan = deepseek_v3().plan;
+  const Mesh mesh(plan, deepseek_v3().cluster.gpus_per_node);
+  const Schedule schedule =
+      make_schedule(plan.schedule, {.ranks = plan.pipeline, .micro_batches = plan.micro_batches()});
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(equitable_partition(training_relations(mesh, schedule)));
+  }
+}
+BENCHMARK(fold_2048_ranks)->Unit(benchmark::kMillisecond);
+
+void lower_step(benchmark::State& state) {
+  const Scenario& scenario = deepseek_v3();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded));
+  }
+}
+BENCHMARK(lower_step)->Unit(benchmark::kMillisecond);
+
+void simulate_step(benchmark::State& state) {
+  const Scenario& scenario = deepseek_v3();
+  const OpGraph graph =
+      lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded);
+  const Simulation simulation{.graph = &graph,
+                              .cluster = &scenario.cluster,
+                              .profile = &h800(),
+                              .communication_sms = scenario.plan.communication_sms};
+  double activities = 0.0;
+  for (auto _ : state) {
+    activities += static_cast<double>(simulate(simulation).activities);
+  }
+  state.counters["activities"] = activities / static_cast<double>(state.iterations());
+  state.counters["activities/s"] = benchmark::Counter(activities, benchmark::Counter::kIsRate);
+}
+// The simulation runs in a worker process: only real time sees it.
+BENCHMARK(simulate_step)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+void estimate_interpolated_gemm(benchmark::State& state) {
+  const Op op{.kind = OpKind::kGemm,
+              .precision = Precision::kFp8Block,
+              .shape = GemmShape{.m = 4000, .n = 5120, .k = 8192}};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(estimate(h800(), op, 132));
+  }
+}
+BENCHMARK(estimate_interpolated_gemm)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace towtank
+
+BENCHMARK_MAIN();
