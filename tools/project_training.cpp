@@ -74,8 +74,8 @@ std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
   std::vector<Simulation> simulations;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     steps[i].plan = plans[i];
-    // Not make_unique: it would copy the graph, which Boost cannot move.
-    steps[i].graph.reset(
+    // make_unique would copy the graph, which Boost cannot move.
+    steps[i].graph.reset(  // NOLINT(modernize-make-unique)
         new OpGraph(lower_training_step(scenario.model, plans[i], scenario.cluster, folding)));
     simulations.push_back({.graph = steps[i].graph.get(),
                            .cluster = &scenario.cluster,
@@ -186,6 +186,7 @@ std::vector<LinkReport> link_reports(const Timeline& timeline) {
     }
   }
   std::vector<LinkReport> reports;
+  reports.reserve(busiest.size());
   for (const auto& [medium, report] : busiest) {
     reports.push_back(report);
   }

@@ -25,7 +25,7 @@ const Profile& h800() {
 }
 
 void read_scenario_and_profile(benchmark::State& state) {
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     benchmark::DoNotOptimize(read_scenario(kRoot + "/scenarios/deepseek-v3-h800.toml", {}));
     benchmark::DoNotOptimize(read_profile(kRoot + "/profiles", "h800-sxm"));
   }
@@ -37,7 +37,7 @@ void fold_2048_ranks(benchmark::State& state) {
   const Mesh mesh(plan, deepseek_v3().cluster.gpus_per_node);
   const Schedule schedule =
       make_schedule(plan.schedule, {.ranks = plan.pipeline, .micro_batches = plan.micro_batches()});
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     benchmark::DoNotOptimize(equitable_partition(training_relations(mesh, schedule)));
   }
 }
@@ -45,7 +45,7 @@ BENCHMARK(fold_2048_ranks)->Unit(benchmark::kMillisecond);
 
 void lower_step(benchmark::State& state) {
   const Scenario& scenario = deepseek_v3();
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     benchmark::DoNotOptimize(
         lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded));
   }
@@ -61,7 +61,7 @@ void simulate_step(benchmark::State& state) {
                               .profile = &h800(),
                               .communication_sms = scenario.plan.communication_sms};
   double activities = 0.0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     activities += static_cast<double>(simulate(simulation).activities);
   }
   state.counters["activities"] = activities / static_cast<double>(state.iterations());
@@ -74,7 +74,7 @@ void estimate_interpolated_gemm(benchmark::State& state) {
   const Op op{.kind = OpKind::kGemm,
               .precision = Precision::kFp8Block,
               .shape = GemmShape{.m = 4000, .n = 5120, .k = 8192}};
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     benchmark::DoNotOptimize(estimate(h800(), op, 132));
   }
 }
