@@ -184,6 +184,7 @@ std::string comparison_text(std::span<const TrainingReport> reports, Colour colo
   Lines lines = {heading("Side by side, differences from the first", colour)};
   const Lines figures = figures_block(reports);
   lines.insert(lines.end(), figures.begin(), figures.end());
+  lines.emplace_back("  90%: kernel and link errors only");
   for (const Difference& difference : differences(reports)) {
     append_difference(lines, difference, reports, colour);
   }

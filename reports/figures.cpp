@@ -18,6 +18,11 @@ std::string signed_percent(double fraction) {
   return text == "-0.0%" ? "+0.0%" : text;
 }
 
+std::string signed_points(double difference) {
+  const std::string text = fmt::format("{:+.1f}", 100.0 * difference);
+  return (text == "-0.0" ? "+0.0" : text) + " points";
+}
+
 std::string signed_time(Seconds time) {
   return (time < Seconds{} ? "" : "+") + format_time(time);
 }

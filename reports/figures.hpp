@@ -13,6 +13,8 @@ namespace towtank {
 std::string percent(double fraction);
 /// "+4.2%", "-0.3%", "+0.0%"
 std::string signed_percent(double fraction);
+/// The difference of two shares: "+2.0 points"
+std::string signed_points(double difference);
 /// "+1.13 s", "-128 ms"
 std::string signed_time(Seconds time);
 /// "+$1.20M", "-$238.0K"

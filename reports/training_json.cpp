@@ -9,6 +9,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json number_or_null(std::optional<double> value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json pair_object(const PairReport& pair) {
+  const bool any = pair.time > Seconds{};
+  return {{"seconds", any ? Json(pair.time / second) : Json(nullptr)}, {"layers", pair.layers}};
+}
+
 Json phases_object(const PhaseTimes& phases) {
   return {{"forward", phases.forward / second},
           {"backward", phases.backward / second},
@@ -43,6 +52,7 @@ Json memory_object(const MemoryReport& memory) {
   return {{"peak_gib", memory.peak / GiB},
           {"capacity_gib", memory.capacity / GiB},
           {"fits", memory.fits},
+          {"phase", memory.phase},
           {"pipeline", memory.pipeline},
           {"classes_gib", classes}};
 }
@@ -102,8 +112,8 @@ Json published_array(const TrainingReport& report) {
   for (const PublishedComparison& figure : report.published) {
     figures.push_back({{"metric", figure.metric},
                        {"published", figure.published},
-                       {"projected", figure.projected},
-                       {"miss", figure.miss()},
+                       {"projected", number_or_null(figure.projected)},
+                       {"miss", number_or_null(figure.miss())},
                        {"source", figure.source}});
   }
   return figures;
@@ -147,7 +157,7 @@ Json training_object(const TrainingReport& report) {
       {"mean_phases_seconds", phases_object(report.mean_phases)},
       {"efficiency", efficiency_object(report.efficiency)},
       {"memory", memory_object(report.memory)},
-      {"pair", {{"seconds", report.pair.time / second}, {"layers", report.pair.layers}}},
+      {"pair", pair_object(report.pair)},
       {"run", cost_object(report.run)},
       {"training_phases", phases_of_training_array(report)},
       {"extension", {{"gpu_hours", report.extension_gpu_hours}}},
@@ -161,6 +171,7 @@ Json training_object(const TrainingReport& report) {
       {"ranks", ranks_array(report)},
       {"published", published_array(report)},
       {"inputs", inputs_object(report)},
+      {"overrides", report.overrides},
       {"engine", engine_object(report.engine)}};
 }
 

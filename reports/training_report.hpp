@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,10 +39,15 @@ struct RankReport {
   Bytes peak_memory;
 };
 
+/// The name of the first phase of training.
+inline constexpr const char* kMainRun = "main run";
+
+/// The phase and pipeline rank that need most.
 struct MemoryReport {
   Bytes peak;
   Bytes capacity;
   bool fits = true;
+  std::string phase = kMainRun;                        // of training, as its costs name it
   int pipeline = 0;                                    // the pipeline rank with the peak
   std::vector<std::pair<std::string, Bytes>> classes;  // of that rank, largest first
 };
@@ -73,10 +79,13 @@ struct EngineReport {
 struct PublishedComparison {
   std::string metric;
   double published = 0.0;
-  double projected = 0.0;
+  std::optional<double> projected;  // none when the projection has nothing of the kind
   std::string source;
 
-  double miss() const { return projected / published - 1.0; }
+  /// Relative to the published figure.
+  std::optional<double> miss() const {
+    return projected ? std::optional(*projected / published - 1.0) : std::nullopt;
+  }
 };
 
 /// How the kernel times of one step are known: share of the critical path's kernel time by origin.
@@ -116,7 +125,8 @@ struct TrainingReport {
   Price price;
   std::vector<PublishedComparison> published;
   EngineReport engine;
-  std::vector<InputEntry> inputs;  // every value in force, sorted
+  std::vector<InputEntry> inputs;      // every value in force, sorted
+  std::vector<std::string> overrides;  // keys of `--set`, each once
 };
 
 }  // namespace towtank

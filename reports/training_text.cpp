@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "reports/figures.hpp"
 #include "sim/base/quantity_text.hpp"
@@ -54,7 +55,9 @@ Lines head(const TrainingReport& report, Colour colour) {
               "ll"));
   lines.emplace_back();
   lines.push_back(heading(fmt::format("Step {}", format_time(step.time)), colour) +
-                  fmt::format("  ({} to {}, 90%)", format_time(step.low), format_time(step.high)));
+                  fmt::format("  ({} to {}: 90%, kernel and link errors only)",
+                              format_time(step.low),
+                              format_time(step.high)));
   append(lines,
          aligned({{"tokens",
                    fmt::format("{} a step, {} a day, {} a second and GPU",
@@ -115,6 +118,12 @@ Lines origins_block(const TrainingReport& report, Colour colour) {
   return titled("How the kernel times are known", aligned(rows, "lr"), colour);
 }
 
+/// "pipeline rank 3", with the phase of training unless it is the main run.
+std::string where(const MemoryReport& memory) {
+  const std::string rank = fmt::format("pipeline rank {}", memory.pipeline);
+  return memory.phase == kMainRun ? rank : rank + ", " + memory.phase;
+}
+
 Lines memory_block(const TrainingReport& report, Colour colour) {
   const MemoryReport& memory = report.memory;
   std::vector<Cells> rows;
@@ -123,10 +132,10 @@ Lines memory_block(const TrainingReport& report, Colour colour) {
       rows.push_back({name, format_data(size), percent(size / memory.capacity)});
     }
   }
-  const std::string title = fmt::format("Memory {} of {} (pipeline rank {})",
+  const std::string title = fmt::format("Memory {} of {} ({})",
                                         format_data(memory.peak),
                                         format_data(memory.capacity),
-                                        memory.pipeline);
+                                        where(memory));
   Lines lines = titled(title, aligned(rows, "lrr"), colour);
   if (!memory.fits) {
     lines.front() += alarm(" DOES NOT FIT", colour);
@@ -172,23 +181,51 @@ Lines run_block(const TrainingReport& report, Colour colour) {
   return titled("Run", aligned(rows, "lrrrrll"), colour);
 }
 
+/// Published figures are of the scenario as its file has it; prices aside, an override asks about
+/// another one.
+std::string published_title(const TrainingReport& report) {
+  std::vector<std::string> changes;
+  for (const std::string& key : report.overrides) {
+    const std::string table = key.substr(0, key.find('.'));
+    if (table != "prices" && table != "published") {
+      changes.push_back(key);
+    }
+  }
+  const std::string title = "Against published figures";
+  return changes.empty() ? title
+                         : fmt::format("{}, which are of the scenario without --set {}",
+                                       title,
+                                       fmt::join(changes, ", "));
+}
+
+/// Of shares in points of a percent, of all else relative.
+std::string miss_text(const PublishedComparison& figure) {
+  if (!figure.projected) {
+    return "-";
+  }
+  return figure.metric.starts_with("efficiency.mfu_")
+             ? signed_points(*figure.projected - figure.published)
+             : signed_percent(*figure.miss());
+}
+
 Lines published_block(const TrainingReport& report, Colour colour) {
   std::vector<Cells> rows = {{"", "published", "projected", "miss", "source"}};
   for (const PublishedComparison& figure : report.published) {
     rows.push_back({figure.metric,
                     metric_text(figure.metric, figure.published),
-                    metric_text(figure.metric, figure.projected),
-                    signed_percent(figure.miss()),
+                    figure.projected ? metric_text(figure.metric, *figure.projected) : "-",
+                    miss_text(figure),
                     figure.source});
   }
-  return titled("Against published figures", aligned(rows, "lrrrl"), colour);
+  return titled(published_title(report), aligned(rows, "lrrrl"), colour);
 }
 
 std::string engine_line(const EngineReport& engine) {
   const std::string ranks = engine.folded
-                                ? fmt::format("{} GPUs folded into {} classes",
+                                ? fmt::format("{} GPUs folded into {} {}",
                                               format_count(engine.gpus),
-                                              format_count(engine.classes))
+                                              format_count(engine.classes),
+                                              engine.classes == 1 ? "class" : "classes")
                                 : fmt::format("{} GPUs, not folded", format_count(engine.gpus));
   return fmt::format(
       "Simulated {} activities, {}.", format_count(static_cast<double>(engine.activities)), ranks);
@@ -240,8 +277,8 @@ std::string memory_overflow(const MemoryReport& memory) {
   if (memory.fits) {
     return "";
   }
-  std::string text = fmt::format("does not fit: pipeline rank {} needs {} of {}",
-                                 memory.pipeline,
+  std::string text = fmt::format("does not fit: {} needs {} of {}",
+                                 where(memory),
                                  format_data(memory.peak),
                                  format_data(memory.capacity));
   if (!memory.classes.empty()) {

@@ -11,7 +11,6 @@
 #include "sim/profile/profile.hpp"
 #include "sim/scenario/scenario.hpp"
 #include "tools/commands.hpp"
-#include "tools/data_directory.hpp"
 #include "tools/plan_text.hpp"
 #include "tools/project_training.hpp"
 
@@ -35,7 +34,7 @@ std::string summary(const Scenario& scenario) {
 
 void check_scenario(const CheckOptions& options) {
   const Scenario scenario = read_scenario(options.file, parse_overrides(options.overrides));
-  const Profile profile = read_profile(profile_directory(options.file), scenario.cluster.gpu);
+  const Profile profile = profile_for(scenario);
   check_against_profile(scenario, profile);
   print(fmt::format("{}: ok\n  {}\n", options.file, summary(scenario)));
 }

@@ -9,7 +9,6 @@
 #include "sim/profile/profile.hpp"
 #include "sim/scenario/scenario.hpp"
 #include "tools/commands.hpp"
-#include "tools/data_directory.hpp"
 #include "tools/project_training.hpp"
 
 namespace towtank {
@@ -21,14 +20,27 @@ struct CompareOptions {
   bool json = false;
 };
 
+/// A scenario and its GPU's profile, which suit each other.
+struct Question {
+  Scenario scenario;
+  Profile profile;
+};
+
+Question read_question(const std::string& file, const std::vector<Override>& overrides) {
+  const Scenario scenario = read_scenario(file, overrides);
+  Question question{.scenario = scenario, .profile = profile_for(scenario)};
+  check_against_profile(question.scenario, question.profile);
+  return question;
+}
+
 /// All scenarios, or every mistake of all files.
-std::vector<Scenario> read_scenarios(const CompareOptions& options) {
+std::vector<Question> read_questions(const CompareOptions& options) {
   const std::vector<Override> overrides = parse_overrides(options.overrides);
-  std::vector<Scenario> scenarios;
+  std::vector<Question> questions;
   std::vector<Diagnostic> mistakes;
   for (const std::string& file : options.files) {
     try {
-      scenarios.push_back(read_scenario(file, overrides));
+      questions.push_back(read_question(file, overrides));
     } catch (const InputError& error) {
       mistakes.insert(mistakes.end(), error.diagnostics().begin(), error.diagnostics().end());
     }
@@ -36,7 +48,7 @@ std::vector<Scenario> read_scenarios(const CompareOptions& options) {
   if (!mistakes.empty()) {
     throw InputError(mistakes);
   }
-  return scenarios;
+  return questions;
 }
 
 void compare_scenarios(const CompareOptions& options, Colour colour) {
@@ -44,13 +56,10 @@ void compare_scenarios(const CompareOptions& options, Colour colour) {
     throw UsageError("towtank compare: needs at least two scenario files, found one",
                      "towtank simulate " + options.files.front() + " projects a single one");
   }
-  const std::vector<Scenario> scenarios = read_scenarios(options);
   std::vector<TrainingReport> reports;
-  for (std::size_t i = 0; i < scenarios.size(); ++i) {
-    const Profile profile =
-        read_profile(profile_directory(options.files[i]), scenarios[i].cluster.gpu);
-    announce("simulating " + options.files[i]);
-    reports.push_back(project_training(scenarios[i], profile, Folding::kFolded));
+  for (const Question& question : read_questions(options)) {
+    announce("simulating " + question.scenario.path);
+    reports.push_back(project_training(question.scenario, question.profile, Folding::kFolded));
   }
   print(options.json ? comparison_json(reports) : comparison_text(reports, colour));
 }

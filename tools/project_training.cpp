@@ -6,6 +6,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,20 +15,33 @@
 
 #include "reports/training_json.hpp"
 #include "sim/base/error.hpp"
+#include "sim/base/quantity_text.hpp"
+#include "sim/base/suggest.hpp"
 #include "sim/cost/run_cost.hpp"
 #include "sim/engine/simulate.hpp"
+#include "sim/engine/workload.hpp"
 #include "sim/model/parameters.hpp"
 #include "sim/plan/memory.hpp"
 #include "sim/plan/stages.hpp"
 #include "sim/result/critical_path.hpp"
 #include "sim/result/phases.hpp"
+#include "tools/data_directory.hpp"
 #include "tools/plan_text.hpp"
+#include "tools/unfolded_size.hpp"
 
 namespace towtank {
 namespace {
 
 ScheduleSize schedule_size(const TrainingPlan& plan, int micro_batches) {
   return {.ranks = plan.pipeline, .micro_batches = micro_batches, .interleave = plan.interleave};
+}
+
+Schedule schedule_of(const TrainingPlan& plan) {
+  return make_schedule(plan.schedule, schedule_size(plan, plan.micro_batches()));
+}
+
+std::vector<Stage> stages_of(const Architecture& model, const TrainingPlan& plan) {
+  return make_stages(model, plan, schedule_of(plan).stages);
 }
 
 /// The plan with another number of micro-batches a step.
@@ -50,12 +65,40 @@ std::optional<TrainingPlan> shorter_step(const TrainingPlan& plan) {
   return std::nullopt;
 }
 
-TrainingPlan extension_plan(const TrainingPlan& plan, const ContextExtension& extension) {
-  TrainingPlan result = plan;
+/// The main run's plan at another sequence length; the layers stay where they are.
+TrainingPlan extension_plan(const Scenario& scenario, const ContextExtension& extension) {
+  TrainingPlan result = scenario.plan;
+  result.stage_layers.clear();
+  for (const Stage& stage : stages_of(scenario.model, scenario.plan)) {
+    result.stage_layers.push_back(stage.layers);
+  }
   result.sequence = extension.sequence;
   result.batch = extension.batch;
   result.context = extension.context;
   return result;
+}
+
+constexpr double kMostUnfolded = 3e6;  // activities, of all steps: some minutes
+
+/// Simulating a large cluster GPU by GPU would end in hours, or never.
+void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans) {
+  double activities = 0.0;
+  for (const TrainingPlan& plan : plans) {
+    activities += unfolded_activities(
+        lower_training_step(scenario.model, plan, scenario.cluster, Folding::kFolded));
+  }
+  if (activities > kMostUnfolded) {
+    throw InputError({.file = "--no-fold"},
+                     fmt::format("{} GPUs by themselves are {} million activities, which would "
+                                 "take hours; up to {} million are simulated",
+                                 format_count(scenario.cluster.gpus()),
+                                 format_count(activities / 1e6),
+                                 format_count(kMostUnfolded / 1e6)),
+                     "take a small cluster, as with --set cluster.base=clusters/h800-16.toml "
+                     "--set plan.pipeline=2 --set plan.expert=8 --set model.layers=4 "
+                     "--set training.batch=64 --set training.ramp.from=64 "
+                     "--set training.extension=[]");
+  }
 }
 
 /// One simulated step of a plan.
@@ -120,9 +163,8 @@ EfficiencyReport efficiency_report(const Scenario& scenario,
 }
 
 /// Kernel time of the step by how it is known.
-std::vector<OriginShare> origin_shares(const OpGraph& graph,
-                                       const Profile& profile,
-                                       int communication_sms) {
+std::vector<OriginShare> origin_shares(const Simulation& simulation) {
+  const OpGraph& graph = *simulation.graph;
   std::vector<double> runs(graph.segments.size());
   for (const auto vertex : boost::make_iterator_range(boost::vertices(graph.dependencies))) {
     const Node& node = graph.dependencies[vertex];
@@ -134,9 +176,9 @@ std::vector<OriginShare> origin_shares(const OpGraph& graph,
   double all = 0.0;
   for (std::size_t i = 0; i < graph.segments.size(); ++i) {
     const Segment& segment = graph.segments[i];
-    const int sms = segment.shares_gpu ? profile.gpu.sms - communication_sms : profile.gpu.sms;
+    const int sms = sms_of_segment(simulation, segment.shares_gpu);
     for (const Op& op : segment.ops) {
-      const Estimate kernel = estimate(profile, op, sms);
+      const Estimate kernel = estimate(*simulation.profile, op, sms);
       const double time = runs[i] * kernel.time.si();
       seconds[static_cast<std::size_t>(kernel.origin)] += time;
       all += time;
@@ -152,12 +194,20 @@ std::vector<OriginShare> origin_shares(const OpGraph& graph,
   return shares;
 }
 
-MemoryReport memory_report(const std::vector<MemoryUse>& uses, const Profile& profile) {
+/// Peak memory of every pipeline rank during one plan's step.
+std::vector<MemoryUse> memory_uses(const Architecture& model, const TrainingPlan& plan) {
+  return peak_memory(model, plan, schedule_of(plan), stages_of(model, plan));
+}
+
+MemoryReport memory_report(const std::string& phase,
+                           const std::vector<MemoryUse>& uses,
+                           const Profile& profile) {
   const auto worst =
       std::ranges::max_element(uses, {}, [](const MemoryUse& use) { return use.total(); });
   MemoryReport report{.peak = worst->total(),
                       .capacity = profile.gpu.memory,
                       .fits = worst->total() <= profile.gpu.memory,
+                      .phase = phase,
                       .pipeline = static_cast<int>(worst - uses.begin()),
                       .classes = {{"weights", worst->weights},
                                   {"gradients", worst->gradients},
@@ -168,6 +218,25 @@ MemoryReport memory_report(const std::vector<MemoryUse>& uses, const Profile& pr
   std::ranges::stable_sort(
       report.classes, std::ranges::greater{}, [](const auto& entry) { return entry.second; });
   return report;
+}
+
+std::string phase_name(const ContextExtension& extension) {
+  return extension.name + " context extension";
+}
+
+/// Of the phase that needs most; `main_uses` are the main run's.
+MemoryReport worst_memory(const Scenario& scenario,
+                          const std::vector<MemoryUse>& main_uses,
+                          const Profile& profile) {
+  MemoryReport worst = memory_report(kMainRun, main_uses, profile);
+  for (const ContextExtension& extension : scenario.extensions) {
+    const auto uses = memory_uses(scenario.model, extension_plan(scenario, extension));
+    const MemoryReport report = memory_report(phase_name(extension), uses, profile);
+    if (report.peak > worst.peak) {
+      worst = report;
+    }
+  }
+  return worst;
 }
 
 /// For each medium the rank whose port is busiest.
@@ -244,7 +313,7 @@ std::vector<RunCost> training_costs(const Scenario& scenario,
   const int gpus = scenario.cluster.gpus();
   const Price price = scenario.price.per_gpu;
   std::vector<RunCost> costs;
-  costs.push_back(run_cost("main run",
+  costs.push_back(run_cost(kMainRun,
                            scenario.run.tokens,
                            run_duration(scenario, steps.front(), shorter),
                            gpus,
@@ -254,7 +323,7 @@ std::vector<RunCost> training_costs(const Scenario& scenario,
     const ContextExtension& extension = scenario.extensions[i];
     const SimulatedStep& step = steps[i + 1];
     const double count = static_cast<double>(extension.steps);
-    costs.push_back(run_cost(extension.name + " context extension",
+    costs.push_back(run_cost(phase_name(extension),
                              count * tokens_of_step(step.plan),
                              count * step.timeline.end,
                              gpus,
@@ -283,43 +352,58 @@ std::vector<RankReport> rank_reports(const Timeline& timeline,
 
 void compare_with_published(const Scenario& scenario, TrainingReport& report) {
   for (const PublishedFigure& figure : scenario.published) {
-    const std::optional<double> projected = report_metric(report, figure.metric);
-    check(projected.has_value(), "every metric a scenario may name is in the report");
     report.published.push_back({.metric = figure.metric,
                                 .published = figure.value,
-                                .projected = *projected,
+                                .projected = report_metric(report, figure.metric),
                                 .source = figure.source});
   }
 }
 
 }  // namespace
 
+Profile profile_for(const Scenario& scenario) {
+  const std::string directory = profile_directory(scenario.path);
+  const std::string& gpu = scenario.cluster.gpu;
+  const std::vector<std::string> known = list_profiles(directory);
+  if (!known.empty() && std::ranges::find(known, gpu) == known.end()) {
+    throw InputError(place_of(scenario, "cluster.gpu"),
+                     fmt::format("'cluster.gpu': there is no profile of a GPU '{}'", gpu),
+                     suggest(gpu, known));
+  }
+  return read_profile(directory, gpu);
+}
+
 void check_against_profile(const Scenario& scenario, const Profile& profile) {
   const TrainingPlan& plan = scenario.plan;
-  const Place place{.file = scenario.path, .line = 0, .column = 0};
-  if (plan.communication_sms >= profile.gpu.sms) {
-    throw InputError(place,
-                     fmt::format("plan.communication_sms is {}, but {} has {} SMs in all",
-                                 plan.communication_sms,
-                                 profile.gpu.name,
-                                 profile.gpu.sms),
-                     "leave most of them to compute; DeepSeek-V3 gave 20 of 132 to communication");
-  }
+  const Gpu& gpu = profile.gpu;
+  std::vector<Diagnostic> mistakes;
+  const auto mistake = [&](std::string_view key, std::string message, std::string hint) {
+    mistakes.push_back({.place = place_of(scenario, key),
+                        .message = fmt::format("'{}': {}", key, message),
+                        .hint = std::move(hint)});
+  };
   const int needed = profile.link(TransferKind::kDispatch, Medium::kNic).sms;
-  if (plan.expert > 1 && plan.communication_sms < needed) {
-    throw InputError(place,
-                     fmt::format("plan.communication_sms is {}, but {}'s dispatch and combine were "
-                                 "measured with {}; slower ones on fewer SMs are not modelled",
-                                 plan.communication_sms,
-                                 profile.gpu.name,
-                                 needed),
-                     fmt::format("communication_sms = {} is the least", needed));
+  if (plan.communication_sms >= gpu.sms) {
+    mistake("plan.communication_sms",
+            fmt::format("{} of {}'s {} SMs", plan.communication_sms, gpu.name, gpu.sms),
+            "leave most of them to compute; DeepSeek-V3 gave 20 of 132 to communication");
+  } else if (plan.expert > 1 && plan.communication_sms < needed) {
+    mistake("plan.communication_sms",
+            fmt::format("{}, but {}'s dispatch and combine were measured with {}; slower ones on "
+                        "fewer SMs are not modelled",
+                        plan.communication_sms,
+                        gpu.name,
+                        needed),
+            fmt::format("communication_sms = {} is the least", needed));
   }
-  if (plan.recipe.gemm == Precision::kFp8Block && profile.gpu.fp8_peak <= FlopRate{}) {
-    throw InputError(place,
-                     fmt::format("plan.precision is fp8-block, but {} has no FP8 tensor cores",
-                                 profile.gpu.name),
-                     "use precision = \"bf16\"");
+  if (plan.recipe.gemm == Precision::kFp8Block && gpu.fp8_peak <= FlopRate{}) {
+    mistake("plan.precision",
+            fmt::format("fp8-block, but {} has no FP8 tensor cores", gpu.name),
+            "use precision = \"bf16\"");
+  }
+  if (!mistakes.empty()) {
+    std::ranges::sort(mistakes);
+    throw InputError(mistakes);
   }
 }
 
@@ -327,22 +411,22 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
   check_against_profile(scenario, profile);
   std::vector<TrainingPlan> plans = {scenario.plan};
   for (const ContextExtension& extension : scenario.extensions) {
-    plans.push_back(extension_plan(scenario.plan, extension));
+    plans.push_back(extension_plan(scenario, extension));
   }
   const std::optional<TrainingPlan> shorter =
       scenario.run.ramp ? shorter_step(scenario.plan) : std::nullopt;
   if (shorter) {
     plans.push_back(*shorter);
   }
+  if (folding == Folding::kUnfolded) {
+    check_unfolded_size(scenario, plans);
+  }
   const std::vector<SimulatedStep> steps = simulate_steps(scenario, profile, folding, plans);
   const SimulatedStep& main = steps.front();
   const Timeline& timeline = main.timeline;
 
-  const Schedule schedule = make_schedule(
-      scenario.plan.schedule, schedule_size(scenario.plan, scenario.plan.micro_batches()));
-  const std::vector<Stage> stages = make_stages(scenario.model, scenario.plan, schedule.stages);
-  const std::vector<MemoryUse> memory =
-      peak_memory(scenario.model, scenario.plan, schedule, stages);
+  const std::vector<Stage> stages = stages_of(scenario.model, scenario.plan);
+  const std::vector<MemoryUse> memory = memory_uses(scenario.model, scenario.plan);
   const std::vector<PhaseTimes> phases = phase_times(timeline);
 
   TrainingReport report;
@@ -355,9 +439,12 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
   report.mean_phases = mean_phases(timeline, phases);
   report.ranks = rank_reports(timeline, phases, memory);
   report.critical_path = critical_path(timeline);
-  report.origins = origin_shares(*main.graph, profile, scenario.plan.communication_sms);
+  report.origins = origin_shares({.graph = main.graph.get(),
+                                  .cluster = &scenario.cluster,
+                                  .profile = &profile,
+                                  .communication_sms = scenario.plan.communication_sms});
   report.efficiency = efficiency_report(scenario, profile, report.step);
-  report.memory = memory_report(memory, profile);
+  report.memory = worst_memory(scenario, memory, profile);
   report.links = link_reports(timeline);
   report.pair = pair_report(timeline, stages);
   report.phases_of_training = training_costs(scenario, steps, shorter ? &steps.back() : nullptr);
@@ -383,6 +470,7 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
   for (const ScenarioEntry& entry : scenario.entries) {
     report.inputs.push_back({.key = entry.key, .value = entry.value});
   }
+  report.overrides = scenario.overrides;
   compare_with_published(scenario, report);
   return report;
 }

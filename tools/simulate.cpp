@@ -9,7 +9,6 @@
 #include "sim/profile/profile.hpp"
 #include "sim/scenario/scenario.hpp"
 #include "tools/commands.hpp"
-#include "tools/data_directory.hpp"
 #include "tools/project_training.hpp"
 
 namespace towtank {
@@ -25,7 +24,7 @@ struct SimulateOptions {
 
 int simulate_scenario(const SimulateOptions& options, Colour colour) {
   const Scenario scenario = read_scenario(options.file, parse_overrides(options.overrides));
-  const Profile profile = read_profile(profile_directory(options.file), scenario.cluster.gpu);
+  const Profile profile = profile_for(scenario);
   announce("simulating " + options.file);
   const TrainingReport report =
       project_training(scenario, profile, options.unfolded ? Folding::kUnfolded : Folding::kFolded);

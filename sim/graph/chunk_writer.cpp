@@ -149,19 +149,19 @@ class ProgramWriter {
     }
   }
 
-  /// Input gradients; with weight gradients they run beside the communication of the next ones.
+  /// Input gradients; with weight gradients, which run beside the combine of their own unit and the
+  /// dispatch of the next.
   void write_backward(OpenChunk& chunk, bool with_weights) {
-    backward_dispatch(chunk, 0);
+    backward_dispatch(chunk, 0, false);
     for (int unit = 0; unit < chunk.count(); ++unit) {
-      const bool beside = has_experts(chunk.units[at(unit)]);
-      backward_mlp(chunk, unit);
+      backward_mlp(chunk, unit, with_weights);
       if (with_weights) {
-        weight(chunk, unit, beside, &UnitSegments::mlp_weight_gradient);
+        weight(chunk, unit, travels(chunk, unit), &UnitSegments::mlp_weight_gradient);
       }
       backward_attention(chunk, unit);
-      backward_dispatch(chunk, unit + 1);
+      backward_dispatch(chunk, unit + 1, with_weights);
       if (with_weights) {
-        weight(chunk, unit, beside, &UnitSegments::attention_weight_gradient);
+        weight(chunk, unit, travels(chunk, unit + 1), &UnitSegments::attention_weight_gradient);
       }
     }
   }
@@ -175,14 +175,14 @@ class ProgramWriter {
 
   /// The overlapped pair: while one chunk communicates the other computes.
   void write_overlapped(OpenChunk& f, OpenChunk& b) {
-    backward_dispatch(b, 0);
+    backward_dispatch(b, 0, true);
     for (int unit = 0; unit < std::max(f.count(), b.count()); ++unit) {
       forward_attention(f, unit);
-      backward_mlp(b, unit);
+      backward_mlp(b, unit, true);
       weight(b, unit, true, &UnitSegments::mlp_weight_gradient);
       forward_mlp(f, unit);
       backward_attention(b, unit);
-      backward_dispatch(b, unit + 1);
+      backward_dispatch(b, unit + 1, true);
       weight(b, unit, true, &UnitSegments::attention_weight_gradient);
     }
   }
@@ -194,28 +194,28 @@ class ProgramWriter {
       const UnitSegments& segments = segments_of(chunk, unit);
       context(chunk, segments.attention_forward, TransferKind::kAllGather);
       compute(chunk, segments.attention_forward);
-      experts(chunk, unit, TransferKind::kDispatch);
+      experts(chunk, unit, TransferKind::kDispatch, chunk.shared);
     }
   }
 
   void forward_mlp(OpenChunk& chunk, int unit) {
     if (unit < chunk.count()) {
       compute(chunk, segments_of(chunk, unit).mlp_forward);
-      experts(chunk, unit, TransferKind::kCombine);
+      experts(chunk, unit, TransferKind::kCombine, chunk.shared);
       hand_over_after(chunk, unit);
     }
   }
 
-  void backward_dispatch(OpenChunk& chunk, int unit) {
+  void backward_dispatch(OpenChunk& chunk, int unit, bool beside_kernels) {
     if (unit < chunk.count()) {
-      experts(chunk, unit, TransferKind::kDispatch);
+      experts(chunk, unit, TransferKind::kDispatch, beside_kernels);
     }
   }
 
-  void backward_mlp(OpenChunk& chunk, int unit) {
+  void backward_mlp(OpenChunk& chunk, int unit, bool beside_kernels) {
     if (unit < chunk.count()) {
       compute(chunk, segments_of(chunk, unit).mlp_input_gradient);
-      experts(chunk, unit, TransferKind::kCombine);
+      experts(chunk, unit, TransferKind::kCombine, beside_kernels);
     }
   }
 
@@ -256,9 +256,14 @@ class ProgramWriter {
     }
   }
 
-  void experts(OpenChunk& chunk, int unit, TransferKind kind) {
-    if (has_experts(chunk.units[at(unit)])) {
-      writer_.experts(chunk.chain, kind, chunk.shared);
+  /// Whether a unit's tokens travel to experts.
+  static bool travels(const OpenChunk& chunk, int unit) {
+    return unit < chunk.count() && has_experts(chunk.units[at(unit)]);
+  }
+
+  void experts(OpenChunk& chunk, int unit, TransferKind kind, bool beside_kernels) {
+    if (travels(chunk, unit)) {
+      writer_.experts(chunk.chain, kind, beside_kernels);
       note_first_node(chunk);
     }
   }

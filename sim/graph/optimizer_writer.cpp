@@ -14,6 +14,7 @@ constexpr Bytes kParameter{2.0};  // BF16
 /// Parameters on one rank that the same ranks hold: a stage's dense ones, or its experts there.
 struct Replica {
   double parameters = 0.0;
+  double in_fp8 = 0.0;  // of them, in an FP8 recipe
   std::vector<int> group;
 };
 
@@ -38,11 +39,13 @@ std::vector<StageReplicas> replicas(const GraphWriter& writer,
     const StageParameters parameters =
         stage_parameters(job.model, job.plan, job.stages[static_cast<std::size_t>(stage)]);
     const std::vector<int> hosts = hosts_of_stage(job.schedule, stage);
-    result.push_back(
-        {.ready = vertex,
-         .experts = {.parameters = parameters.experts,
-                     .group = job.mesh.expert_replicas(hosts, writer.rank(sim))},
-         .dense = {.parameters = parameters.dense, .group = job.mesh.dense_replicas(hosts)}});
+    result.push_back({.ready = vertex,
+                      .experts = {.parameters = parameters.experts,
+                                  .in_fp8 = parameters.experts,
+                                  .group = job.mesh.expert_replicas(hosts, writer.rank(sim))},
+                      .dense = {.parameters = parameters.dense,
+                                .in_fp8 = parameters.dense - parameters.high_precision,
+                                .group = job.mesh.dense_replicas(hosts)}});
   }
   std::ranges::sort(result, {}, &StageReplicas::ready);
   return result;
@@ -89,14 +92,14 @@ class OptimizerWriter {
     }
   }
 
-  /// FP8 recipes keep the parameters quantised for the next step's GEMMs.
+  /// FP8 recipes keep the linear layers' parameters quantised for the next step's GEMMs.
   void quantize(Chain& chain, const std::vector<StageReplicas>& stages) {
     if (job_.plan.recipe.gemm != Precision::kFp8Block) {
       return;
     }
     double parameters = 0.0;
     for (const StageReplicas& stage : stages) {
-      parameters += stage.experts.parameters + stage.dense.parameters;
+      parameters += stage.experts.in_fp8 + stage.dense.in_fp8;
     }
     const auto rows = static_cast<std::int64_t>(parameters) / job_.model.hidden;
     const Op cast{.kind = OpKind::kQuantize,

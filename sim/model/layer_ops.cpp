@@ -326,6 +326,7 @@ std::vector<Op> dense_mlp_ops(const Architecture& model,
       break;
     case LayerPass::kInputGradient:
       writer.input_gradient(hidden, inner);
+      writer.quantize(shard.tokens, 2 * inner);  // SwiGLU's kept input, cast back
       writer.sweep(OpKind::kSwiGluBackward, shard.tokens, inner);
       if (recipe.recompute.norms) {
         writer.sweep(OpKind::kNorm, shard.tokens, hidden);

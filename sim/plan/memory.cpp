@@ -14,8 +14,9 @@ constexpr Bytes kFp32{4.0};
 constexpr Bytes kFp8{1.0 + 4.0 / 128.0};  // with one FP32 scale per 128 elements
 constexpr Bytes kE5M6{1.5};               // 12 bits
 
-/// CUDA context, libraries and communication buffers of a rank. Source: training frameworks report
-/// 1 to 2 GiB for contexts and 0.35 GiB for NCCL; taken as 2 GiB.
+/// CUDA context, libraries and communication buffers of a rank. Judged: practitioners report 0.5 to
+/// 2 GiB for a context (stas00/ml-engineering) and 0.34 to 0.39 GiB for NCCL
+/// (ai-dynamo/aiconfigurator).
 constexpr Bytes kContext = 2.0 * GiB;
 
 std::size_t at(int index) {
@@ -60,7 +61,9 @@ Bytes kept_by_experts(const Architecture& model, const Recipe& recipe) {
   return of(model.hidden, kBf16) +  // the residual, before the norm
          of(moe.experts, kFp32) +   // the router's scores
          static_cast<double>(moe.top_k) * kept_by_mlp(model.hidden, moe.intermediate, recipe) +
-         kept_by_mlp(model.hidden, moe.intermediate * moe.shared_experts, recipe);
+         kept_by_mlp(recipe.recompute.norms ? 0 : model.hidden,
+                     moe.intermediate * moe.shared_experts,
+                     recipe);
 }
 
 /// Chunks of each stage that a rank holds, followed slot by slot.
@@ -89,7 +92,7 @@ Bytes peak_activations(const Program& program, const std::vector<Bytes>& chunk_o
 }
 
 /// Buffers of the chunks at work: the widest layer's operands and results, once for the forward and
-/// once for the backward chunk.
+/// once for the backward chunk, and the sequence's gathered keys and values.
 Bytes working_set(const Architecture& model, const TrainingPlan& plan) {
   const TokenShard shard = plan.token_shard(model.moe.experts, model.moe.top_k);
   const Bytes rows =
@@ -98,7 +101,12 @@ Bytes working_set(const Architecture& model, const TrainingPlan& plan) {
       of(shard.tokens, kBf16) *
       static_cast<double>(3 * model.attention.heads *
                           (model.attention.nope_head_dim + model.attention.rope_head_dim));
-  return kContext + 2.0 * std::max(rows, heads);
+  const Bytes gathered =
+      plan.context > 1
+          ? of(plan.micro_batch * plan.sequence, kBf16) *
+                static_cast<double>(model.attention.key_value_rank + model.attention.rope_head_dim)
+          : Bytes{};
+  return kContext + gathered + 2.0 * std::max(rows, heads);
 }
 
 /// BF16 logits, their FP32 copy and its gradient, of one micro-batch.
@@ -107,20 +115,11 @@ Bytes logits(const Architecture& model, const TrainingPlan& plan, const Stage& s
   return has_head ? of(plan.tokens_per_rank() * model.vocabulary, kBf16 + 2.0 * kFp32) : Bytes{};
 }
 
-/// Weights in FP8 where linear layers are; embedding and head stay in BF16.
-Bytes weights(const Architecture& model,
-              const StageParameters& parameters,
-              const Stage& stage,
-              const Recipe& recipe) {
+/// Weights in FP8 where linear layers are, else in BF16.
+Bytes weights(const StageParameters& parameters, const Recipe& recipe) {
   const double all = parameters.dense + parameters.experts;
-  if (recipe.gemm != Precision::kFp8Block) {
-    return all * kBf16;
-  }
-  const double table = static_cast<double>(model.vocabulary) * static_cast<double>(model.hidden);
-  const auto has = [&](UnitKind unit) { return std::ranges::count(stage.units, unit) > 0; };
-  const double precise =
-      table * ((has(UnitKind::kEmbedding) ? 1.0 : 0.0) + (has(UnitKind::kHead) ? 1.0 : 0.0));
-  return precise * kBf16 + (all - precise) * Bytes(1.0);
+  const double fp8 = recipe.gemm == Precision::kFp8Block ? all - parameters.high_precision : 0.0;
+  return fp8 * Bytes(1.0) + (all - fp8) * kBf16;
 }
 
 }  // namespace
@@ -173,7 +172,7 @@ std::vector<MemoryUse> peak_memory(const Architecture& model,
           plan.zero_stage > 0 ? static_cast<double>(hosts.size()) * plan.data : 1.0;
       const double expert_copies = plan.zero_stage > 0 ? copies / plan.expert : 1.0;
       const Bytes states = kFp32 + 2.0 * kBf16;
-      use.weights += weights(model, parameters, stage, plan.recipe);
+      use.weights += weights(parameters, plan.recipe);
       use.gradients += (parameters.dense + parameters.experts) * kFp32;
       use.optimizer += (parameters.dense / copies + parameters.experts / expert_copies) * states;
       use.logits = std::max(use.logits, logits(model, plan, stage));

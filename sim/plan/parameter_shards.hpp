@@ -9,13 +9,18 @@ namespace towtank {
 
 /// Parameters of one stage on one rank.
 struct StageParameters {
-  double dense =
-      0;  // replicated over all data ranks: attention, norms, router, shared experts, ...
-  double experts = 0;  // this rank's routed experts, replicated over the expert-parallel groups
+  /// Replicated over all data ranks: attention, norms, router, shared experts, embedding, head.
+  double dense = 0;
+  /// Of `dense`: embedding, head, router and norms, which stay in BF16 or FP32 in an FP8 recipe.
+  double high_precision = 0;
+  /// This rank's routed experts, replicated over the expert-parallel groups.
+  double experts = 0;
 };
 
-/// Embedding and head count once each, on the first and the last stage; the MTP module's copies of
-/// them are shared (report, section 2.2).
+/// Embedding and head count on the first and the last stage. An MTP module shares both (report,
+/// section 2.2): where the schedule puts the first and the last stage on different ranks, the last
+/// one holds a copy of the embedding. (Adding up the two copies' gradients is not modelled: one
+/// transfer a step.)
 StageParameters stage_parameters(const Architecture& model,
                                  const TrainingPlan& plan,
                                  const Stage& stage);

@@ -307,10 +307,14 @@ void adopt_points(Profile& profile, const Profile& from) {
 Profile read_profile(const std::string& directory, const std::string& gpu_name) {
   const std::vector<std::string> known = list_profiles(directory);
   if (std::ranges::find(known, gpu_name) == known.end()) {
-    const std::string hint = known.empty()
-                                 ? fmt::format("there is none in {} at all", directory)
-                                 : suggest(gpu_name, known) + " Or measure it and write " +
-                                       gpu_name + ".toml, as README.md there shows";
+    const std::string known_ones = known.empty() ? "" : suggest(gpu_name, known);
+    const std::string hint =
+        known.empty()
+            ? fmt::format("there is none in {} at all", directory)
+            : fmt::format("{}{} Or measure it and write {}.toml, as README.md there shows",
+                          known_ones,
+                          known_ones.ends_with('?') ? "" : ".",
+                          shown(gpu_name));
     throw InputError({.file = directory},
                      fmt::format("there is no profile of a GPU '{}'", shown(gpu_name)),
                      hint);

@@ -1,6 +1,8 @@
 #include "sim/scenario/document.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -129,6 +131,27 @@ TomlNode read_scenario_document(const std::string& path,
     }
   }
   return root;
+}
+
+Place place_in(const TomlNode& document, std::string_view path) {
+  const TomlNode* node = &document;
+  while (!path.empty()) {
+    const std::string_view key = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(key.size() + 1, path.size()));
+    const TomlMember* member = find_member(*node, key);
+    const auto* items = std::get_if<TomlArray>(&node->value);
+    std::size_t index = 0;
+    const char* const end = key.data() + key.size();
+    const bool is_index = std::from_chars(key.data(), end, index).ptr == end;
+    if (member != nullptr) {
+      node = &member->node;
+    } else if (items != nullptr && is_index && index < items->size()) {
+      node = &(*items)[index];
+    } else {
+      break;
+    }
+  }
+  return node->place;
 }
 
 }  // namespace towtank

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/profile/toml_document.hpp"
@@ -22,5 +23,9 @@ const std::vector<std::string>& tables_with_base();
 TomlNode read_scenario_document(const std::string& path,
                                 const std::vector<Override>& overrides,
                                 Mistakes& mistakes);
+
+/// The place of the value at "training.extension.0.batch", or of the innermost table or array on
+/// the way to it that the document has.
+Place place_in(const TomlNode& document, std::string_view path);
 
 }  // namespace towtank

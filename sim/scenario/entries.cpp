@@ -7,14 +7,19 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "sim/scenario/document.hpp"
+
 namespace towtank {
 namespace {
 
 class Entries {
  public:
+  explicit Entries(const TomlNode& document) : document_(document) {}
+
   template <class T>
   void add(const std::string& key, const T& value) {
-    entries_.push_back({.key = key, .value = fmt::format("{}", value)});
+    entries_.push_back(
+        {.key = key, .value = fmt::format("{}", value), .place = place_in(document_, key)});
   }
 
   std::vector<ScenarioEntry> sorted() && {
@@ -23,6 +28,7 @@ class Entries {
   }
 
  private:
+  const TomlNode& document_;
   std::vector<ScenarioEntry> entries_;
 };
 
@@ -118,8 +124,8 @@ void add_training(const Scenario& scenario, Entries& entries) {
 
 }  // namespace
 
-std::vector<ScenarioEntry> scenario_entries(const Scenario& scenario) {
-  Entries entries;
+std::vector<ScenarioEntry> scenario_entries(const Scenario& scenario, const TomlNode& document) {
+  Entries entries(document);
   add_model(scenario.model, entries);
   add_cluster(scenario.cluster, entries);
   add_plan(scenario.plan, entries);
@@ -133,6 +139,11 @@ std::vector<ScenarioEntry> scenario_entries(const Scenario& scenario) {
     entries.add("published." + figure.metric, figure.value);
   }
   return std::move(entries).sorted();
+}
+
+Place place_of(const Scenario& scenario, std::string_view key) {
+  const auto found = std::ranges::find(scenario.entries, key, &ScenarioEntry::key);
+  return found == scenario.entries.end() ? Place{.file = scenario.path} : found->place;
 }
 
 }  // namespace towtank

@@ -86,8 +86,8 @@ Architecture read_model(TomlTable table) {
       .dense_intermediate = width("dense_intermediate", 18432),
       .vocabulary = width("vocabulary", 129280),
       .mtp_modules = table.integer("mtp_modules", {.most = 16, .example = 1}),
-      .attention = read_attention(table.table("attention", "[model.attention] kind = \"mla\"")),
-      .moe = read_moe(table.table("moe", "[model.moe] experts = 256"))};
+      .attention = read_attention(table.table("attention", "attention.kind = \"mla\"")),
+      .moe = read_moe(table.table("moe", "moe.experts = 256"))};
   table.finish();
   return model;
 }
@@ -256,12 +256,12 @@ Scenario read_document(const TomlNode& document, Mistakes& mistakes) {
   TomlTable root(document, "", mistakes);
   Scenario scenario;
   scenario.title = root.text("title", "DeepSeek-V3 on 2,048 H800s");
-  scenario.model = read_model(root.table("model", "[model] base = \"models/deepseek-v3.toml\""));
+  scenario.model = read_model(root.table("model", "model.base = \"models/deepseek-v3.toml\""));
   scenario.cluster =
-      read_cluster(root.table("cluster", "[cluster] base = \"clusters/h800-2048.toml\""));
-  scenario.plan = read_plan(root.table("plan", "[plan] pipeline = 16"));
-  scenario.price = read_price(root.table("prices", "[prices] base = \"prices/h800-rental.toml\""));
-  read_training(root.table("training", "[training] sequence = 4096"), scenario);
+      read_cluster(root.table("cluster", "cluster.base = \"clusters/h800-2048.toml\""));
+  scenario.plan = read_plan(root.table("plan", "plan.pipeline = 16"));
+  scenario.price = read_price(root.table("prices", "prices.base = \"prices/h800-rental.toml\""));
+  read_training(root.table("training", "training.sequence = 4096"), scenario);
   for (TomlTable& figure : root.tables("published")) {
     scenario.published.push_back(read_published(figure));
   }
@@ -279,7 +279,12 @@ Scenario read_scenario(const std::string& path, const std::vector<Override>& ove
   mistakes.throw_if_any();
   scenario.path = path;
   scenario.name = std::filesystem::path(path).stem().string();
-  scenario.entries = scenario_entries(scenario);
+  scenario.entries = scenario_entries(scenario, document);
+  for (const Override& setting : overrides) {
+    if (std::ranges::find(scenario.overrides, setting.key) == scenario.overrides.end()) {
+      scenario.overrides.push_back(setting.key);
+    }
+  }
   return scenario;
 }
 

@@ -1,7 +1,6 @@
 #include "sim/scenario/rules.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
 #include <numeric>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "sim/base/quantity_text.hpp"
+#include "sim/scenario/document.hpp"
 
 namespace towtank {
 namespace {
@@ -23,28 +23,6 @@ constexpr std::int64_t kMostMicroBatches =
 
 std::string count(std::int64_t value) {
   return format_count(static_cast<double>(value));
-}
-
-/// Follows "training.extension.0.batch" as far as the document goes.
-Place place_of(const TomlNode& document, std::string_view path) {
-  const TomlNode* node = &document;
-  while (!path.empty()) {
-    const std::size_t dot = std::min(path.find('.'), path.size());
-    const std::string_view key = path.substr(0, dot);
-    path.remove_prefix(std::min(dot + 1, path.size()));
-    const TomlMember* member = find_member(*node, key);
-    const auto* items = std::get_if<TomlArray>(&node->value);
-    std::size_t index = 0;
-    std::from_chars(key.data(), key.data() + key.size(), index);
-    if (member != nullptr) {
-      node = &member->node;
-    } else if (items != nullptr && index < items->size()) {
-      node = &(*items)[index];
-    } else {
-      break;
-    }
-  }
-  return node->place;
 }
 
 /// The rule book: records a broken rule unless one of the values it is about is already known
@@ -66,7 +44,7 @@ class Rules {
                std::string hint = {}) {
     if (!holds && sound(paths)) {
       mistakes_.add(
-          *paths.begin(), place_of(document_, *paths.begin()), std::move(message), std::move(hint));
+          *paths.begin(), place_in(document_, *paths.begin()), std::move(message), std::move(hint));
     }
   }
 
@@ -426,6 +404,15 @@ void check_run(const Scenario& scenario, Rules& rules) {
                   fmt::format("the ramp starts at {} sequences, above the batch of {}",
                               count(ramp.from),
                               count(scenario.plan.batch)));
+    const std::int64_t least =
+        std::int64_t{scenario.plan.micro_batch} * scenario.plan.data / scenario.plan.context;
+    rules.require(
+        ramp.from >= least,
+        {"training.ramp.from", "plan.micro_batch", "plan.data", "plan.pipeline", "plan.context"},
+        fmt::format("the ramp starts at {} sequences, fewer than one micro-batch on each "
+                    "replica takes",
+                    count(ramp.from)),
+        fmt::format("from = {} is the least", least));
     rules.require(ramp.tokens <= scenario.run.tokens,
                   {"training.ramp.tokens", "training.tokens"},
                   fmt::format("the ramp takes {:g} tokens, more than the run's {:g}",

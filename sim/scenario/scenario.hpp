@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sim/base/error.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/cluster.hpp"
 #include "sim/model/architecture.hpp"
@@ -13,7 +15,8 @@
 
 namespace towtank {
 
-/// The batch grows linearly in tokens from `from` sequences to the plan's batch over `tokens`.
+/// The batch grows linearly in tokens from `from` sequences to the plan's batch over `tokens`. Step
+/// times of fewer micro-batches than the schedule can run are extrapolated.
 struct BatchRamp {
   std::int64_t from = 0;
   double tokens = 0.0;
@@ -61,6 +64,7 @@ struct GpuPrice {
 struct ScenarioEntry {
   std::string key;    // "plan.pipeline"
   std::string value;  // "16"
+  Place place;        // of the value; of the table around it when it is derived or a default
 };
 
 struct Scenario {
@@ -76,6 +80,7 @@ struct Scenario {
   std::vector<PublishedFigure> published;
   GpuPrice price;
   std::vector<ScenarioEntry> entries;  // every value in force, sorted by key
+  std::vector<std::string> overrides;  // keys set on the command line, each once
 };
 
 /// A `--set key=value` of the command line.
@@ -87,5 +92,8 @@ struct Override {
 /// Reads a scenario file and the files it is based on, applies the overrides, and checks it. Throws
 /// InputError with every mistake found; EnvironmentError when a file cannot be read.
 Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides);
+
+/// Where the value of an entry stands; the scenario file as a whole when there is no such entry.
+Place place_of(const Scenario& scenario, std::string_view key);
 
 }  // namespace towtank

@@ -147,6 +147,7 @@ TEST(ComparisonText, PutsFiguresSideBySide) {
   const std::string text = comparison_text(kPair, Colour::kNever);
   EXPECT_THAT(text, HasSubstr("10.00 s"));
   EXPECT_THAT(text, HasSubstr("9.00 s  -10.0%"));
+  EXPECT_THAT(text, HasSubstr("90%: kernel and link errors only"));
   EXPECT_THAT(text, HasSubstr("What differs: small -> faster"));
   EXPECT_THAT(text, HasSubstr("cluster.nvlink.bandwidth  200 GB/s -> 450 GB/s"));
   EXPECT_THAT(text, HasSubstr("Why the total bill changes by +$800.00"));

@@ -57,6 +57,27 @@ TEST(TrainingJson, WritesTheUnitsItsKeysName) {
   EXPECT_DOUBLE_EQ(object.at("links").at(0).at("capacity_bytes_per_second"), 50e9);
 }
 
+TEST(TrainingJson, IsNullWhereThereIsNothing) {
+  TrainingReport report = small_report();
+  report.pair = {};
+  report.published.push_back(
+      {.metric = "pair.seconds", .published = 0.128, .projected = {}, .source = "a paper"});
+  const Json object = object_of(report);
+  EXPECT_TRUE(object.at("pair").at("seconds").is_null());
+  EXPECT_EQ(report_metric(report, "pair.seconds"), std::nullopt);
+  EXPECT_DOUBLE_EQ(object.at("published").at(0).at("miss"), 0.25);
+  EXPECT_TRUE(object.at("published").at(1).at("projected").is_null());
+  EXPECT_TRUE(object.at("published").at(1).at("miss").is_null());
+}
+
+TEST(TrainingJson, ListsOverridesAndThePhaseOfThePeak) {
+  TrainingReport report = small_report();
+  EXPECT_EQ(object_of(report).at("overrides"), Json::array());
+  EXPECT_EQ(object_of(report).at("memory").at("phase"), "main run");
+  report.overrides = {"plan.pipeline"};
+  EXPECT_EQ(object_of(report).at("overrides"), Json::array({"plan.pipeline"}));
+}
+
 TEST(TrainingJson, PhasesOfEveryRankSumToTheStep) {
   const Json object = object_of(small_report());
   ASSERT_EQ(object.at("ranks").size(), 2U);

@@ -30,7 +30,8 @@ const std::string kText = training_text(small_report(), Colour::kNever);
 
 TEST(TrainingText, BeginsWithTheQuestionAndTheAnswer) {
   EXPECT_TRUE(kText.starts_with("A small model on 16 GPUs\n"));
-  EXPECT_THAT(kText, HasSubstr("Step 10.0 s  (9.00 s to 11.0 s, 90%)"));
+  EXPECT_THAT(kText,
+              HasSubstr("Step 10.0 s  (9.00 s to 11.0 s: 90%, kernel and link errors only)"));
   EXPECT_THAT(line_with(kText, "price"), HasSubstr("$2.00 a GPU-hour (a price list)"));
 }
 
@@ -72,6 +73,48 @@ TEST(TrainingText, HoldsTheProjectionAgainstPublishedFigures) {
   EXPECT_THAT(line, HasSubstr("8.00 s"));
   EXPECT_THAT(line, HasSubstr("10.00 s"));
   EXPECT_THAT(line, HasSubstr("+25.0%  a paper"));
+}
+
+TEST(TrainingText, SaysWhatTheScenarioWasPublishedWithout) {
+  EXPECT_THAT(kText, HasSubstr("\nAgainst published figures\n"));
+  TrainingReport report = small_report();
+  report.overrides = {"prices.per_gpu", "published"};
+  EXPECT_EQ(training_text(report, Colour::kNever), kText);
+  report.overrides = {"plan.pipeline", "prices.base", "plan.schedule"};
+  EXPECT_THAT(training_text(report, Colour::kNever),
+              HasSubstr("\nAgainst published figures, which are of the scenario without --set "
+                        "plan.pipeline, plan.schedule\n"));
+}
+
+TEST(TrainingText, MissesWithADashWhatTheProjectionDoesNotHave) {
+  TrainingReport report = small_report();
+  report.published = {
+      {.metric = "pair.seconds", .published = 0.128, .projected = {}, .source = "a paper"}};
+  EXPECT_THAT(line_with(training_text(report, Colour::kNever), "pair.seconds"),
+              testing::ContainsRegex("128.0 ms +- +-  a paper"));
+}
+
+TEST(TrainingText, MissesUtilisationByPoints) {
+  TrainingReport report = small_report();
+  report.published = {
+      {.metric = "efficiency.mfu_causal", .published = 0.38, .projected = 0.40, .source = "x"}};
+  EXPECT_THAT(line_with(training_text(report, Colour::kNever), "efficiency.mfu_causal"),
+              HasSubstr("+2.0 points"));
+}
+
+TEST(TrainingText, CountsOneClassAsOne) {
+  TrainingReport report = small_report();
+  EXPECT_THAT(kText, HasSubstr("16 GPUs folded into 2 classes."));
+  report.engine.classes = 1;
+  EXPECT_THAT(training_text(report, Colour::kNever), HasSubstr("16 GPUs folded into 1 class."));
+}
+
+TEST(TrainingText, NamesThePhaseThatNeedsMostMemoryUnlessItIsTheMainRun) {
+  TrainingReport report = small_report();
+  EXPECT_THAT(kText, HasSubstr("(pipeline rank 1)"));
+  report.memory.phase = "32K context extension";
+  EXPECT_THAT(training_text(report, Colour::kNever),
+              HasSubstr("(pipeline rank 1, 32K context extension)"));
 }
 
 TEST(TrainingText, LeavesPublishedFiguresOutWhenThereAreNone) {

@@ -11,6 +11,7 @@ namespace {
 
 TrainingPlan plan_of(int expert) {
   TrainingPlan plan;
+  plan.schedule = ScheduleKind::kDualPipe;  // both ends of the model on one rank
   plan.expert = expert;
   plan.sequence = 4096;
   return plan;
@@ -40,6 +41,29 @@ TEST(StageParameters, OfAnInnerStageAreItsLayers) {
   const BlockParameters block = block_parameters(model);
   EXPECT_DOUBLE_EQ(inner.dense,
                    4 * (block.attention + block.norms + block.router + block.shared_experts));
+}
+
+TEST(StageParameters, CopyTheEmbeddingToAnMtpModuleThatIsAwayFromIt) {
+  const Architecture model = deepseek_v3();
+  TrainingPlan apart = plan_of(64);
+  apart.pipeline = 16;
+  apart.schedule = ScheduleKind::k1F1B;
+  const std::vector<Stage> stages = make_stages(model, apart, 16);
+  const double here = stage_parameters(model, plan_of(64), stages.back()).dense;
+  const double there = stage_parameters(model, apart, stages.back()).dense;
+  EXPECT_DOUBLE_EQ(there - here, 129280.0 * 7168.0);
+}
+
+TEST(StageParameters, KeepEmbeddingHeadRouterAndNormsInHighPrecision) {
+  const Architecture model = deepseek_v3();
+  const TrainingPlan plan = plan_of(64);
+  double precise = 0.0;
+  for (const Stage& stage : make_stages(model, plan, 16)) {
+    precise += stage_parameters(model, plan, stage).high_precision;
+  }
+  const BlockParameters block = block_parameters(model);
+  EXPECT_DOUBLE_EQ(
+      precise, block.embedding + block.head + 7168.0 + 62.0 * block.norms + 59.0 * block.router);
 }
 
 TEST(StageParameters, ShardOnlyTheRoutedExperts) {

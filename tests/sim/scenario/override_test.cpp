@@ -53,6 +53,12 @@ TEST(Override, PriceOfOnesOwnDoesNotKeepTheListsSource) {
   EXPECT_THAT(with({}).price.source, HasSubstr("arXiv 2412.19437"));
 }
 
+TEST(Override, KeysAreKeptEachOnce) {
+  EXPECT_TRUE(with({}).overrides.empty());
+  EXPECT_EQ(with({"plan.pipeline=4", "title=x", "plan.pipeline=8"}).overrides,
+            (std::vector<std::string>{"plan.pipeline", "title"}));
+}
+
 TEST(Override, UnknownKeyIsAMistakeAtTheFlag) {
   const auto mistakes = mistakes_with({"plan.pipline=8", "clutser.nodes=128"});
   ASSERT_EQ(mistakes.size(), 2U);

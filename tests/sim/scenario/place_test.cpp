@@ -85,5 +85,20 @@ TEST(Place, OfARuleOnAnInheritedValueThatAnOverrideBrokeIsTheValueToChange) {
   EXPECT_THAT(mistakes[0].place.file, EndsWith(kH800));  // of plan.pipeline
 }
 
+TEST(PlaceOf, AnEntryIsWhereItsValueIsWritten) {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("s.toml", whole_scenario());
+  const Scenario scenario = read_scenario(file, {{.key = "plan.communication_sms", .value = "20"}});
+  EXPECT_EQ(place_of(scenario, "model.layers"), (Place{.file = file, .line = 5, .column = 10}));
+  EXPECT_EQ(place_of(scenario, "plan.communication_sms"),
+            (Place{.file = "--set plan.communication_sms=20"}));
+}
+
+TEST(PlaceOf, ADerivedValueIsAtItsTable) {
+  const Scenario scenario = with({});
+  EXPECT_EQ(place_of(scenario, "plan.data").line + 1, place_of(scenario, "plan.pipeline").line);
+  EXPECT_EQ(place_of(scenario, "no.such.key"), (Place{.file = shipped(kH800)}));
+}
+
 }  // namespace
 }  // namespace towtank

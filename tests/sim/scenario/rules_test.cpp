@@ -44,6 +44,8 @@ TEST(Rules, WhatTheHintSaysIsAccepted) {
         "training.batch=15360",
         "training.extension=[]"}},
       {"plan.context", "3", {}},
+      {"training.ramp.from", "127", {}},
+      {"training.ramp.from", "127", {"plan.micro_batch=2"}},
       {"training.batch", "15000", {}},
       {"training.batch", "128", {"training.ramp.from=128"}},
       {"model.moe.groups", "7", {}},
@@ -106,6 +108,14 @@ TEST(Rules, ScheduleGetsTheMicroBatchesItNeeds) {
   EXPECT_THAT(only_mistake({"training.batch=3072", "training.ramp.from=3072"}).message,
               HasSubstr("DualPipe"));
   EXPECT_NO_THROW(with({"training.batch=3072", "plan.schedule=1f1b"}));
+}
+
+TEST(Rules, RampStartsWithASequenceOnEveryReplica) {
+  EXPECT_NO_THROW(with({"training.ramp.from=128"}));
+  EXPECT_EQ(only_mistake({"training.ramp.from=127"}).hint, "from = 128 is the least");
+  EXPECT_EQ(only_mistake({"training.ramp.from=255", "plan.micro_batch=2"}).hint,
+            "from = 256 is the least");
+  EXPECT_NO_THROW(with({"training.ramp.from=32", "plan.context=4"}));
 }
 
 TEST(Rules, ExtensionsAreCheckedLikeTheRun) {
