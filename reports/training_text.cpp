@@ -181,13 +181,11 @@ Lines run_block(const TrainingReport& report, Colour colour) {
   return titled("Run", aligned(rows, "lrrrrll"), colour);
 }
 
-/// Published figures are of the scenario as its file has it; prices aside, an override asks about
-/// another one.
+/// Published figures are of the scenario as its file has it; an override asks about another one.
 std::string published_title(const TrainingReport& report) {
   std::vector<std::string> changes;
   for (const std::string& key : report.overrides) {
-    const std::string table = key.substr(0, key.find('.'));
-    if (table != "prices" && table != "published") {
+    if (key.substr(0, key.find('.')) != "published") {
       changes.push_back(key);
     }
   }

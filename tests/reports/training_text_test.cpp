@@ -78,12 +78,12 @@ TEST(TrainingText, HoldsTheProjectionAgainstPublishedFigures) {
 TEST(TrainingText, SaysWhatTheScenarioWasPublishedWithout) {
   EXPECT_THAT(kText, HasSubstr("\nAgainst published figures\n"));
   TrainingReport report = small_report();
-  report.overrides = {"prices.per_gpu", "published"};
+  report.overrides = {"published"};
   EXPECT_EQ(training_text(report, Colour::kNever), kText);
-  report.overrides = {"plan.pipeline", "prices.base", "plan.schedule"};
+  report.overrides = {"plan.pipeline", "prices.base"};
   EXPECT_THAT(training_text(report, Colour::kNever),
               HasSubstr("\nAgainst published figures, which are of the scenario without --set "
-                        "plan.pipeline, plan.schedule\n"));
+                        "plan.pipeline, prices.base\n"));
 }
 
 TEST(TrainingText, MissesWithADashWhatTheProjectionDoesNotHave) {
