@@ -39,6 +39,33 @@ Json links_array(const ProfileReport& report) {
   return links;
 }
 
+Json sizes_object(const FitEntry& fit) {
+  Json sizes = Json::object();
+  for (const SizeRange& range : fit.sizes) {
+    sizes[range.axis] = {range.least, range.most};
+  }
+  return sizes;
+}
+
+Json fits_array(const ProfileReport& report) {
+  Json fits = Json::array();
+  for (const FitEntry& fit : report.fits) {
+    fits.push_back({{"op", fit.op},
+                    {"precision", fit.precision},
+                    {"library", fit.library},
+                    {"rows", fit.rows},
+                    {"parameters", fit.parameters},
+                    {"points", fit.points},
+                    {"median_abs_error", fit.median},
+                    {"p90_abs_error", fit.p90},
+                    {"error_90", {fit.least_error, fit.greatest_error}},
+                    {"sizes", sizes_object(fit)},
+                    {"transferred", fit.transferred},
+                    {"source", fit.source}});
+  }
+  return fits;
+}
+
 Json points_array(const ProfileReport& report) {
   Json points = Json::array();
   for (const PointGroup& group : report.groups) {
@@ -50,7 +77,8 @@ Json points_array(const ProfileReport& report) {
                         {"utilisation", point.utilisation},
                         {"spread", point.spread},
                         {"transferred", point.transferred},
-                        {"source", point.source}});
+                        {"source", point.source},
+                        {"library", point.library}});
     }
   }
   return points;
@@ -86,6 +114,7 @@ std::string profile_json(const ProfileReport& report) {
         {"error", fallback.error},
         {"source", fallback.source}}},
       {"links", links_array(report)},
+      {"fits", fits_array(report)},
       {"measured", points_array(report)},
       {"sources", sources_object(report)}};
   if (report.transfer) {

@@ -62,12 +62,37 @@ struct PointEntry {
   double spread = 0.0;
   bool transferred = false;
   std::string source;
+  std::string library;  // that ran it; empty: not told
 };
 
 /// The points of one kind of kernel in one precision, such as "gemm fp8-block".
 struct PointGroup {
   std::string op;
   std::vector<PointEntry> points;
+};
+
+/// The sizes that a fit learnt from.
+struct SizeRange {
+  std::string axis;  // "m", "rows-per-group", ...
+  double least = 0.0;
+  double most = 0.0;
+};
+
+/// What was learnt from tables of one kind of kernel, in one precision, by one library.
+struct FitEntry {
+  std::string op;
+  std::string precision;  // and what else tells kernels apart: "bf16, fp8 cache, window 128"
+  std::string library;
+  std::int64_t rows = 0;        // of the table
+  std::int64_t parameters = 0;  // that were learnt from them
+  std::int64_t points = 0;      // rows that are kept
+  double median = 0.0;          // absolute errors of rows hidden from the fit
+  double p90 = 0.0;
+  double least_error = 0.0;  // stated errors at 90%, by time: the smallest and the largest
+  double greatest_error = 0.0;
+  std::vector<SizeRange> sizes;
+  bool transferred = false;
+  std::string source;
 };
 
 /// One kind of kernel of a step: how long it takes and how that is known.
@@ -90,6 +115,7 @@ struct ProfileReport {
   FallbackEntry fallback;
   std::optional<TransferEntry> transfer;
   std::vector<LinkEntry> links;
+  std::vector<FitEntry> fits;      // sorted by op; of one op and precision, the default first
   std::vector<PointGroup> groups;  // sorted by op
   std::string scenario;            // whose ops follow; empty: none
   std::vector<ResolvedOp> ops;     // every distinct op of its step, largest share first

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "reports/figures.hpp"
+#include "reports/profile_sizes.hpp"
 #include "sim/base/quantity_text.hpp"
 
 namespace towtank {
@@ -71,6 +73,64 @@ Lines links_block(const ProfileReport& report) {
   return aligned(rows, "llrrrrll");
 }
 
+std::string error_band(const FitEntry& fit) {
+  const std::string least = percent(fit.least_error);
+  const std::string greatest = percent(fit.greatest_error);
+  return "+-" + (least == greatest ? least : least + " to " + greatest);
+}
+
+/// "m 1 to 65536, n 32 to 16384"; a size that never varied has one number.
+std::string sizes_text(const FitEntry& fit) {
+  std::string text;
+  for (const SizeRange& range : fit.sizes) {
+    text += (text.empty() ? "" : ", ") + range.axis + " " + size_text(range.least);
+    if (range.least != range.most) {
+      text += " to " + size_text(range.most);
+    }
+  }
+  return text;
+}
+
+/// A line for the errors of each fit, one for the sizes behind them.
+Lines fits_block(std::span<const FitEntry> fits) {
+  std::vector<Cells> rows;
+  for (const FitEntry& fit : fits) {
+    rows.push_back({fit.precision,
+                    fit.library,
+                    format_count(static_cast<double>(fit.rows)) + " rows",
+                    percent(fit.median) + " median",
+                    percent(fit.p90) + " p90",
+                    error_band(fit),
+                    fit.source + (fit.transferred ? " (transferred)" : "")});
+  }
+  const Lines errors = aligned(rows, "llrrrll");
+  Lines lines;
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    lines.push_back(errors[i]);
+    for (const std::string& line : wrapped(sizes_text(fits[i]), kTextWidth)) {
+      lines.push_back("      " + line);
+    }
+  }
+  return lines;
+}
+
+/// The fits of each op below its name.
+void all_fits(Lines& lines, const ProfileReport& report, Colour colour) {
+  if (report.fits.empty()) {
+    return;
+  }
+  lines.emplace_back();
+  lines.push_back(
+      heading("Fitted tables: error of rows hidden from the fit; stated error at 90%", colour));
+  for (auto first = report.fits.begin(); first != report.fits.end();) {
+    const auto last = std::find_if(
+        first, report.fits.end(), [&](const FitEntry& fit) { return fit.op != first->op; });
+    lines.push_back(first->op);
+    append(lines, fits_block({first, last}));
+    first = last;
+  }
+}
+
 Lines points_block(const PointGroup& group) {
   std::vector<Cells> rows;
   for (const PointEntry& point : group.points) {
@@ -79,9 +139,10 @@ Lines points_block(const PointGroup& group) {
                     format_time(point.time),
                     percent(point.utilisation),
                     "+-" + percent(point.spread),
-                    point.source + (point.transferred ? " (transferred)" : "")});
+                    point.source + (point.transferred ? " (transferred)" : ""),
+                    point.library});
   }
-  return aligned(rows, "lrrrrl");
+  return aligned(rows, "lrrrrll");
 }
 
 Lines sources_block(const ProfileReport& report) {
@@ -152,6 +213,7 @@ std::string profile_text(const ProfileReport& report, Colour colour) {
   }
   section(
       lines, "Links: fraction of a port's bandwidth that is carried", links_block(report), colour);
+  all_fits(lines, report, colour);
   lines.emplace_back();
   lines.push_back(heading("Measured kernels: time, and fraction of the roofline reached", colour));
   for (const PointGroup& group : report.groups) {

@@ -1,5 +1,6 @@
 // towtank list WHAT: what there is to build scenarios from.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -83,15 +84,21 @@ Lines list_gpu_profiles(const fs::path& data) {
   for (const std::string& gpu : list_profiles(directory)) {
     const Profile profile = read_profile(directory, gpu);
     const auto own = std::ranges::count(profile.points, false, &MeasuredPoint::transferred);
-    rows.push_back({gpu,
-                    fmt::format("{} SMs, {} BF16, {}, {} kernels measured",
-                                profile.gpu.sms,
-                                flop_rate_text(profile.gpu.bf16_peak),
-                                format_data(profile.gpu.memory),
-                                own),
-                    shown_path(data / "profiles" / (gpu + ".toml"))});
+    const auto fits = std::ranges::count(profile.fits, false, &KernelFit::transferred);
+    const fs::path file = data / "profiles" / (gpu + ".toml");
+    rows.push_back(
+        {gpu,
+         fmt::format("{} SMs, {} BF16, {}",
+                     profile.gpu.sms,
+                     flop_rate_text(profile.gpu.bf16_peak),
+                     format_data(profile.gpu.memory)),
+         fmt::format("{} fits", fits),
+         fmt::format("{} kernels", own),
+         profile.transfer ? "and " + profile.transfer->from : "",
+         fmt::format("{:.0f} KB", std::ceil(static_cast<double>(fs::file_size(file)) / 1e3)),
+         shown_path(file)});
   }
-  return aligned(rows, "lll");
+  return aligned(rows, "llrrlrl");
 }
 
 std::string description(ScheduleKind kind) {

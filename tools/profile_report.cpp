@@ -9,6 +9,8 @@
 #include "sim/engine/simulate.hpp"
 #include "sim/engine/workload.hpp"
 #include "sim/graph/training_step.hpp"
+#include "sim/profile/fit/fit_rows.hpp"
+#include "tools/profile_kernels.hpp"
 
 namespace towtank {
 namespace {
@@ -48,7 +50,8 @@ std::vector<PointGroup> point_groups(const Profile& profile) {
                                  .utilisation = least / point.time,
                                  .spread = point.spread,
                                  .transferred = point.transferred,
-                                 .source = point.source});
+                                 .source = point.source,
+                                 .library = point.library});
   }
   std::vector<PointGroup> result;
   result.reserve(groups.size());
@@ -56,6 +59,43 @@ std::vector<PointGroup> point_groups(const Profile& profile) {
     result.push_back(std::move(group));
   }
   return result;
+}
+
+std::vector<SizeRange> size_ranges(const KernelFit& fit) {
+  const std::vector<double> least = least_place(fit);
+  const std::vector<double> greatest = greatest_place(fit);
+  std::vector<SizeRange> ranges;
+  ranges.reserve(fit.axes.size());
+  for (std::size_t i = 0; i < fit.axes.size(); ++i) {
+    ranges.push_back({.axis = std::string(name(fit.axes[i])),
+                      .least = size_at(fit.axes[i], least[i]),
+                      .most = size_at(fit.axes[i], greatest[i])});
+  }
+  return ranges;
+}
+
+/// Sorted by op; within one op they stay in the profile's order, in which the first is the default.
+std::vector<FitEntry> fit_entries(const Profile& profile) {
+  std::vector<FitEntry> entries;
+  entries.reserve(profile.fits.size());
+  for (const KernelFit& fit : profile.fits) {
+    const auto [least, greatest] = std::ranges::minmax(fit.error.at_knots);
+    entries.push_back({.op = std::string(name(fit.key.kind)),
+                       .precision = variant_text(fit.key),
+                       .library = fit.key.library,
+                       .rows = fit.rows,
+                       .parameters = static_cast<std::int64_t>(parameters(fit)),
+                       .points = static_cast<std::int64_t>(fit.points.size()),
+                       .median = fit.error.median,
+                       .p90 = fit.error.p90,
+                       .least_error = least,
+                       .greatest_error = greatest,
+                       .sizes = size_ranges(fit),
+                       .transferred = fit.transferred,
+                       .source = fit.source});
+  }
+  std::ranges::stable_sort(entries, {}, &FitEntry::op);
+  return entries;
 }
 
 /// How often a step runs each segment, on all GPUs that the simulated ranks stand for. (segments)
@@ -71,6 +111,14 @@ std::vector<double> runs_of_segments(const OpGraph& graph) {
   return runs;
 }
 
+/// The measured op that an estimate rests on most; empty when there is none.
+std::string nearest_op(const Estimate& found) {
+  if (found.nearest != nullptr) {
+    return describe(found.nearest->op);
+  }
+  return found.nearest_row == nullptr ? "" : describe(op_at(*found.fit, found.nearest_row->at));
+}
+
 ResolvedOp resolved(const Op& op, int sms, const Profile& profile) {
   const Estimate kernel = estimate(profile, op, sms);
   return {.op = describe(op),
@@ -78,7 +126,7 @@ ResolvedOp resolved(const Op& op, int sms, const Profile& profile) {
           .time = kernel.time,
           .error = kernel.error,
           .origin = std::string(name(kernel.origin)),
-          .nearest = kernel.nearest == nullptr ? "" : describe(kernel.nearest->op)};
+          .nearest = nearest_op(kernel)};
 }
 
 }  // namespace
@@ -102,6 +150,7 @@ ProfileReport profile_report(const Profile& profile) {
                                     .source = profile.fallback.source},
                        .transfer = {},
                        .links = link_entries(profile),
+                       .fits = fit_entries(profile),
                        .groups = point_groups(profile),
                        .scenario = {},
                        .ops = {}};

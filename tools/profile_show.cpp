@@ -1,5 +1,4 @@
 // towtank profile show GPU: what is known of a GPU, and how a scenario's kernels follow from it.
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,32 +9,32 @@
 #include "sim/scenario/scenario.hpp"
 #include "tools/commands.hpp"
 #include "tools/data_directory.hpp"
+#include "tools/profile_commands.hpp"
 #include "tools/profile_report.hpp"
 #include "tools/project_training.hpp"
 
 namespace towtank {
 namespace {
 
-struct ProfileOptions {
+struct ShowOptions {
   std::string gpu;
   std::string scenario;
   std::vector<std::string> overrides;
   bool json = false;
 };
 
-void show_profile(const ProfileOptions& options, Colour colour) {
+void show_profile(const ShowOptions& options, Colour colour) {
   if (options.scenario.empty()) {
     if (!options.overrides.empty()) {
       throw UsageError("towtank profile show: --set has no scenario to change",
                        "name one with --scenario FILE");
     }
-    const auto data = data_directory(std::filesystem::current_path());
-    const ProfileReport report =
-        profile_report(read_profile(shown_path(data / "profiles"), options.gpu));
+    const ProfileReport report = profile_report(selected_profile(options.gpu));
     print(options.json ? profile_json(report) : profile_text(report, colour));
     return;
   }
-  const Profile profile = read_profile(profile_directory(options.scenario), options.gpu);
+  const Profile profile =
+      read_profile_named_or_at(profile_directory(options.scenario), options.gpu);
   Scenario scenario = read_scenario(options.scenario, parse_overrides(options.overrides));
   check_against_profile(scenario, profile);
   ProfileReport report = profile_report(profile);
@@ -46,15 +45,11 @@ void show_profile(const ProfileOptions& options, Colour colour) {
 
 }  // namespace
 
-void add_profile(CLI::App& program, Invocation& invocation) {
-  CLI::App* const profile = program.add_subcommand("profile", "What is known of a GPU");
-  profile->require_subcommand(1);
-  CLI::App* const show = profile->add_subcommand(
+void add_profile_show(CLI::App& profile, Invocation& invocation) {
+  CLI::App* const show = profile.add_subcommand(
       "show", "Print a GPU's profile, or how a scenario's kernels follow from it");
-  const auto options = std::make_shared<ProfileOptions>();
-  show->add_option("GPU", options->gpu, "Name of a profile (towtank list profiles)")
-      ->required()
-      ->type_name("");
+  const auto options = std::make_shared<ShowOptions>();
+  show->add_option("GPU", options->gpu, kProfileHelp)->required()->type_name("");
   show->add_option(
           "--scenario", options->scenario, "List every kernel of this scenario's step instead")
       ->type_name("FILE");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -110,7 +111,7 @@ struct SimulatedStep {
 };
 
 std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
-                                          const Profile& profile,
+                                          const KernelTimes& kernels,
                                           Folding folding,
                                           const std::vector<TrainingPlan>& plans) {
   std::vector<SimulatedStep> steps(plans.size());
@@ -122,7 +123,8 @@ std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
         new OpGraph(lower_training_step(scenario.model, plans[i], scenario.cluster, folding)));
     simulations.push_back({.graph = steps[i].graph.get(),
                            .cluster = &scenario.cluster,
-                           .profile = &profile,
+                           .profile = &kernels.profile(),
+                           .kernels = &kernels,
                            .communication_sms = plans[i].communication_sms});
   }
   std::vector<Timeline> timelines = simulate(simulations);
@@ -178,7 +180,7 @@ std::vector<OriginShare> origin_shares(const Simulation& simulation) {
     const Segment& segment = graph.segments[i];
     const int sms = sms_of_segment(simulation, segment.shares_gpu);
     for (const Op& op : segment.ops) {
-      const Estimate kernel = estimate(*simulation.profile, op, sms);
+      const Estimate kernel = kernel_estimate(simulation, op, sms);
       const double time = runs[i] * kernel.time.si();
       seconds[static_cast<std::size_t>(kernel.origin)] += time;
       all += time;
@@ -364,6 +366,19 @@ void compare_with_published(const Scenario& scenario, TrainingReport& report) {
 Profile profile_for(const Scenario& scenario) {
   const std::string directory = profile_directory(scenario.path);
   const std::string& gpu = scenario.cluster.gpu;
+  if (names_a_profile_file(gpu)) {
+    const Place place = place_of(scenario, "cluster.gpu");
+    // Relative to the file that says so; on the command line to where the user is.
+    const bool in_file = !place.file.starts_with("--");
+    const auto base = in_file ? std::filesystem::path(place.file).parent_path() : "";
+    const std::filesystem::path path = base / gpu;
+    if (!std::filesystem::exists(path)) {
+      throw InputError(place,
+                       fmt::format("'cluster.gpu': there is no file {}", path.string()),
+                       "name a profile (towtank list profiles) or write the path of one");
+    }
+    return read_profile_named_or_at(directory, path.string());
+  }
   const std::vector<std::string> known = list_profiles(directory);
   if (!known.empty() && std::ranges::find(known, gpu) == known.end()) {
     throw InputError(place_of(scenario, "cluster.gpu"),
@@ -421,7 +436,8 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
   if (folding == Folding::kUnfolded) {
     check_unfolded_size(scenario, plans);
   }
-  const std::vector<SimulatedStep> steps = simulate_steps(scenario, profile, folding, plans);
+  const KernelTimes kernels(profile);
+  const std::vector<SimulatedStep> steps = simulate_steps(scenario, kernels, folding, plans);
   const SimulatedStep& main = steps.front();
   const Timeline& timeline = main.timeline;
 
@@ -442,6 +458,7 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
   report.origins = origin_shares({.graph = main.graph.get(),
                                   .cluster = &scenario.cluster,
                                   .profile = &profile,
+                                  .kernels = &kernels,
                                   .communication_sms = scenario.plan.communication_sms});
   report.efficiency = efficiency_report(scenario, profile, report.step);
   report.memory = worst_memory(scenario, memory, profile);

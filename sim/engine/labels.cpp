@@ -41,7 +41,7 @@ std::vector<Share> segment_shares(const Segment& segment, const Simulation& simu
   std::map<OpFamily, FamilyCost> families;
   Seconds whole;
   for (const Op& op : segment.ops) {
-    const Estimate kernel = estimate(*simulation.profile, op, sms);
+    const Estimate kernel = kernel_estimate(simulation, op, sms);
     const Seconds time = kernel.time + simulation.profile->launch;
     FamilyCost& total = families[family(op.kind)];
     total.time += time;

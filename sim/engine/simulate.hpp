@@ -10,6 +10,7 @@
 
 #include "sim/cluster/cluster.hpp"
 #include "sim/graph/op_graph.hpp"
+#include "sim/profile/kernel_times.hpp"
 #include "sim/profile/profile.hpp"
 #include "sim/result/timeline.hpp"
 
@@ -20,6 +21,7 @@ struct Simulation {
   const OpGraph* graph = nullptr;
   const Cluster* cluster = nullptr;
   const Profile* profile = nullptr;
+  const KernelTimes* kernels = nullptr;  // of that profile, shared by several; null: none to share
   int communication_sms = 0;  // SMs that communication kernels hold while they share the GPU
 };
 

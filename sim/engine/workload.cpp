@@ -12,7 +12,7 @@ Seconds cost_segment(const Segment& segment, const Simulation& simulation) {
   const int sms = sms_of_segment(simulation, segment.shares_gpu);
   Seconds time;
   for (const Op& op : segment.ops) {
-    time += estimate(*simulation.profile, op, sms).time + simulation.profile->launch;
+    time += kernel_estimate(simulation, op, sms).time + simulation.profile->launch;
   }
   return time;
 }
@@ -36,6 +36,13 @@ WireTraffic cost_traffic(const Traffic& traffic, const Simulation& simulation) {
 }
 
 }  // namespace
+
+Estimate kernel_estimate(const Simulation& simulation, const Op& op, int sms) {
+  check(simulation.kernels == nullptr || &simulation.kernels->profile() == simulation.profile,
+        "the shared kernel times are of the simulation's profile");
+  return simulation.kernels == nullptr ? estimate(*simulation.profile, op, sms)
+                                       : simulation.kernels->of(op, sms);
+}
 
 int sms_of_segment(const Simulation& simulation, bool shares_gpu) {
   return simulation.profile->gpu.sms - (shares_gpu ? simulation.communication_sms : 0);

@@ -6,6 +6,7 @@
 
 #include "sim/base/units.hpp"
 #include "sim/base/vocabulary.hpp"
+#include "sim/profile/profile.hpp"
 
 namespace towtank {
 
@@ -34,6 +35,9 @@ struct Workload {
 
 /// SMs that a segment's kernels have: all of the GPU's, or those that communication leaves.
 int sms_of_segment(const Simulation& simulation, bool shares_gpu);
+
+/// Time of a kernel, from the shared answers where there are any.
+Estimate kernel_estimate(const Simulation& simulation, const Op& op, int sms);
 
 /// Segments last the sum of their kernels' estimates and launches. Flows carry payload over
 /// efficiency; the delay is the largest start-up plus link latency of a traffic's flows.

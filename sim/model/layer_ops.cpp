@@ -110,15 +110,17 @@ class OpWriter {
   }
 
   void attention(OpKind kind, const LatentAttention& mla) {
+    const std::int64_t query = shard_.tokens / shard_.sequences;
     ops_.push_back({.kind = kind,
                     .precision = Precision::kBf16,
                     .shape = AttentionShape{.batch = shard_.sequences,
                                             .heads = mla.heads,
-                                            .query = shard_.tokens / shard_.sequences,
+                                            .query = query,
                                             .context = shard_.context,
                                             .qk_dim = mla.nope_head_dim + mla.rope_head_dim,
                                             .v_dim = mla.value_head_dim,
-                                            .causal = true}});
+                                            .causal = true,
+                                            .spread = query < shard_.context}});
   }
 
  private:

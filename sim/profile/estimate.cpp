@@ -1,216 +1,37 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <numeric>
-#include <span>
-#include <utility>
+#include <cstdlib>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "sim/base/error.hpp"
+#include "sim/profile/neighbours.hpp"
 #include "sim/profile/profile.hpp"
 
 namespace towtank {
 namespace {
 
-/// Half-width of a normal distribution's central 90%, in standard deviations.
-constexpr double kSigmasOf90Percent = 1.645;
-
-/// No measurement is trusted further: clocks and temperature move kernel times by about this much.
-constexpr double kLeastError = 0.02;
-
-/// A relative error beyond this would say nothing about the lower end.
-constexpr double kGreatestError = 0.9;
-
-/// Neighbours that determine an interpolated utilisation, and how many are asked how well they
-/// predict each other.
-constexpr std::size_t kBlended = 4;
-constexpr std::size_t kCrossValidated = 12;
-
-/// How fast utilisation usually changes with shape, as a standard deviation of its logarithm per
-/// doubling of one dimension: found over pairs of FP8 GEMMs with at least 1,024 rows, at most two
-/// doublings apart, in the H800 tables of alibaba/InferSim (2025). Counts as one observation beside
-/// those of the profile itself.
-constexpr double kUsualRate = 0.12;
-
-/// Shorter distances do not count as such when a rate is taken: their differences are noise.
-constexpr double kLeastRateDistance = 0.5;
-
-/// A kernel's shape as a point in which a distance of 1 is a doubling of one dimension. Masking
-/// half of the scores counts as a doubling, too. Sweeps do not depend on the SMs.
-using Coordinates = std::array<double, 8>;
-
-double doublings(std::int64_t size) {
-  return std::log2(static_cast<double>(std::max<std::int64_t>(size, 1)));
+bool has_sms_axis(const std::vector<Axis>& axes) {
+  return std::ranges::find(axes, Axis::kSms) != axes.end();
 }
 
-Coordinates coordinates(const Op& op, int sms) {
-  if (const GemmShape* gemm = std::get_if<GemmShape>(&op.shape)) {
-    return {doublings(gemm->m),
-            doublings(gemm->n),
-            doublings(gemm->k),
-            doublings(gemm->groups),
-            doublings(sms)};
-  }
-  if (const AttentionShape* attention = std::get_if<AttentionShape>(&op.shape)) {
-    return {doublings(attention->batch),
-            doublings(attention->heads),
-            doublings(attention->query),
-            doublings(attention->context),
-            doublings(attention->qk_dim),
-            doublings(attention->v_dim),
-            attention->causal ? 1.0 : 0.0,
-            doublings(sms)};
-  }
-  const SweepShape& sweep = std::get<SweepShape>(op.shape);
-  return {doublings(sweep.rows), doublings(sweep.columns)};
-}
-
-double distance(const Coordinates& a, const Coordinates& b) {
-  double square = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    square += (a[i] - b[i]) * (a[i] - b[i]);
-  }
-  return std::sqrt(square);
-}
-
-/// A measured point as seen from the op that is asked for.
-struct Neighbour {
-  const MeasuredPoint* point = nullptr;
-  Coordinates at = {};
-  double distance = 0.0;
-  double utilisation =
-      0.0;  // fraction of the roofline it reached; above 1 if it ran from the cache
-  double weight = 0.0;
-};
-
-/// Moves the nearest `count` to the front, nearest first, in the file's order where equally near.
-void put_nearest_first(std::span<Neighbour> neighbours, std::size_t count) {
-  const auto nearer = [](const Neighbour& a, const Neighbour& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.point < b.point;
-  };
-  const auto middle = neighbours.begin() + static_cast<std::ptrdiff_t>(count);
-  std::partial_sort(neighbours.begin(), middle, neighbours.end(), nearer);
-}
-
-/// Weights of sorted neighbours, summing to 1: ((R - d) / (R d))^2 with R the distance of the first
-/// neighbour that is left out (Franke and Little's form of Shepard's method). They fall to zero
-/// where a neighbour is exchanged for another, so the blend is a continuous function of the shape.
-void weigh(std::span<Neighbour> sorted) {
-  constexpr double kSamePlace = 1e-9;
-  const bool all_used = sorted.size() <= kBlended;
-  const double reach = all_used ? 0.0 : sorted[kBlended].distance;
-  double sum = 0.0;
-  for (Neighbour& neighbour : sorted) {
-    const double d = std::max(neighbour.distance, kSamePlace);
-    const double nearness = all_used ? 1.0 / d : std::max(reach - d, 0.0) / (reach * d);
-    neighbour.weight = nearness * nearness;
-    sum += neighbour.weight;
-  }
-  if (sum == 0.0) {  // all as far as the one left out
-    sorted.front().weight = 1.0;
-    return;
-  }
-  for (Neighbour& neighbour : sorted) {
-    neighbour.weight /= sum;
-  }
-}
-
-double blended_utilisation(std::span<const Neighbour> weighed) {
-  return std::accumulate(
-      weighed.begin(), weighed.end(), 0.0, [](double sum, const Neighbour& neighbour) {
-        return sum + neighbour.weight * neighbour.utilisation;
-      });
-}
-
-/// Standard deviation of the logarithm of utilisation among the neighbours, by weight.
-double disagreement(std::span<const Neighbour> weighed, double utilisation) {
-  double variance = 0.0;
-  for (const Neighbour& neighbour : weighed) {
-    const double deviation = std::log(neighbour.utilisation / utilisation);
-    variance += neighbour.weight * deviation * deviation;
-  }
-  return std::sqrt(variance);
-}
-
-/// Leave-one-out: how far each of the nearest points is from what the others predict for it, per
-/// doubling of its distance to the nearest of them; root mean square with the usual rate.
-double observed_rate(std::span<const Neighbour> sorted) {
-  double square = kUsualRate * kUsualRate;
-  double observations = 1.0;
-  std::vector<Neighbour> others;
-  for (std::size_t left_out = 0; left_out < sorted.size() && sorted.size() > 1; ++left_out) {
-    others.assign(sorted.begin(), sorted.end());
-    others.erase(others.begin() + static_cast<std::ptrdiff_t>(left_out));
-    for (Neighbour& other : others) {
-      other.distance = distance(other.at, sorted[left_out].at);
-    }
-    put_nearest_first(others, others.size());
-    weigh(others);
-    const double miss = std::log(blended_utilisation(others) / sorted[left_out].utilisation);
-    const double rate = miss / std::max(others.front().distance, kLeastRateDistance);
-    square += rate * rate;
-    observations += 1.0;
-  }
-  return std::sqrt(square / observations);
-}
-
-/// How far `at` lies outside the box spanned by the measured shapes; zero inside.
-double distance_outside(std::span<const Neighbour> neighbours, const Coordinates& at) {
-  Coordinates nearest_inside = {};
-  for (std::size_t i = 0; i < at.size(); ++i) {
-    const auto [low, high] = std::minmax_element(
-        neighbours.begin(), neighbours.end(), [i](const Neighbour& a, const Neighbour& b) {
-          return a.at[i] < b.at[i];
-        });
-    nearest_inside[i] = std::clamp(at[i], low->at[i], high->at[i]);
-  }
-  return distance(at, nearest_inside);
-}
-
-FlopRate tensor_peak(const Gpu& gpu, Precision precision) {
-  switch (precision) {
-    case Precision::kFp8Block:
-      return gpu.fp8_peak;
-    case Precision::kBf16:
-      return gpu.bf16_peak;
-    case Precision::kFp32:
-      return gpu.bf16_peak / 2.0;
-  }
-  return gpu.bf16_peak;
-}
-
-/// The roofline's two sides.
-struct Roofline {
-  Seconds compute;
-  Seconds memory;
-};
-
-Roofline roofline(const Op& op, const Gpu& gpu, int sms) {
-  check(sms > 0 && sms <= gpu.sms, "a kernel has at least one and at most all of the GPU's SMs");
-  const double share = static_cast<double>(sms) / gpu.sms;
-  return {.compute = flops(op) / (tensor_peak(gpu, op.precision) * share),
-          .memory = memory_traffic(op) / gpu.memory_bandwidth};
-}
-
-double point_error(const MeasuredPoint& point) {
-  return std::max(point.spread, kLeastError);
-}
-
-/// Error that `share` of transferred neighbours adds.
-double transfer_error(const Profile& profile, double share) {
-  return profile.transfer ? share * profile.transfer->error : 0.0;
-}
-
-double capped(double error) {
-  return std::min(error, kGreatestError);
-}
-
-/// The measurement of exactly this op on the nearest number of SMs; null when there is none.
-const MeasuredPoint* measured(const Profile& profile, const Op& op, int sms) {
+/// The measurement of exactly this op on the nearest number of SMs, of several the last that the
+/// profile's own file lists (what a user adds comes last); null when there is none.
+const MeasuredPoint* measured(const Profile& profile,
+                              const Op& op,
+                              int sms,
+                              std::string_view library) {
   const MeasuredPoint* best = nullptr;
   for (const MeasuredPoint& point : profile.points) {
-    if (point.op == op &&
-        (best == nullptr || std::abs(point.sms - sms) < std::abs(best->sms - sms))) {
+    // Where a kernel's SMs are a size of its own, the roofline cannot tell what others would do.
+    const bool other_kernel = point.sms != sms && has_sms_axis(axes_of(op.kind));
+    if (other_kernel || !(point.op == op) || !is_run_by(point, library)) {
+      continue;
+    }
+    const int away = std::abs(point.sms - sms);
+    const int best_away = best == nullptr ? away + 1 : std::abs(best->sms - sms);
+    if (away < best_away || (away == best_away && !point.transferred)) {
       best = &point;
     }
   }
@@ -231,55 +52,135 @@ Estimate from_same_op(const Profile& profile, const MeasuredPoint& point, int sm
   return {.time = point.time * ratio, .error = capped(error), .origin = origin, .nearest = &point};
 }
 
-/// Points of the same kind and precision, in the order of the file.
-std::vector<Neighbour> neighbours_of(const Profile& profile, const Op& op, const Coordinates& at) {
-  std::vector<Neighbour> neighbours;
-  for (const MeasuredPoint& point : profile.points) {
-    if (point.op.kind != op.kind || point.op.precision != op.precision) {
-      continue;
-    }
-    const Coordinates there = coordinates(point.op, point.sms);
-    neighbours.push_back(
-        {.point = &point,
-         .at = there,
-         .distance = distance(at, there),
-         .utilisation = speed_of_light(point.op, profile.gpu, point.sms) / point.time});
-  }
-  return neighbours;
+/// True when a fit for `known` may speak for an op that runs `asked`.
+bool same_kernel(const KernelKey& known, const KernelKey& asked) {
+  return known.kind == asked.kind && known.precision == asked.precision &&
+         known.narrow_values == asked.narrow_values && known.gated == asked.gated;
 }
 
-Estimate from_neighbours(const Profile& profile,
-                         const Op& op,
-                         int sms,
-                         std::vector<Neighbour> neighbours,
-                         const Coordinates& at) {
-  const double outside = distance_outside(neighbours, at);
-  const std::size_t used = std::min(neighbours.size(), kCrossValidated);
-  put_nearest_first(neighbours, used);
-  neighbours.resize(used);
-  weigh(neighbours);
-  const double utilisation = blended_utilisation(neighbours);
-  const double away = neighbours.front().distance + outside;
-  const double unlike = kSigmasOf90Percent * std::max(observed_rate(neighbours) * away,
-                                                      disagreement(neighbours, utilisation));
-  double spread = 0.0;
-  double transferred = 0.0;
-  for (const Neighbour& neighbour : neighbours) {
-    spread += neighbour.weight * point_error(*neighbour.point);
-    transferred += neighbour.point->transferred ? neighbour.weight : 0.0;
+/// True when the attention window hides no key.
+bool sees_all_keys(const Op& op) {
+  const AttentionShape* shape = std::get_if<AttentionShape>(&op.shape);
+  return shape != nullptr && (shape->window == 0 || shape->window >= shape->context);
+}
+
+/// How unlike the attention windows are, in doublings; a little where they only come to the same.
+double unlike_windows(const KernelKey& known, const Op& op, const KernelKey& asked) {
+  constexpr double kAllKeys = 24.0;  // more than any context has
+  constexpr double kLittle = 1e-3;
+  const auto width = [](std::int64_t window) {
+    return window == 0 ? kAllKeys : std::log2(static_cast<double>(window));
+  };
+  const double here = sees_all_keys(op) ? kAllKeys : width(asked.window);
+  return known.window == asked.window ? 0.0 : std::abs(width(known.window) - here) + kLittle;
+}
+
+/// The op in the form in which tables have it: causal attention of the last queries; MLA with
+/// DeepSeek's head sizes.
+Op in_measured_form(const Op& op) {
+  const AttentionShape* shape = std::get_if<AttentionShape>(&op.shape);
+  if (shape == nullptr) {
+    return op;
   }
-  const double error = std::hypot(spread, unlike, transfer_error(profile, transferred));
-  const MeasuredPoint* nearest = neighbours.front().point;
-  return {.time = speed_of_light(op, profile.gpu, sms) / utilisation,
-          .error = capped(error),
-          .origin = nearest->transferred ? Origin::kTransferred : Origin::kInterpolated,
-          .nearest = nearest};
+  AttentionShape form = *shape;
+  form.causal = true;
+  form.spread = false;
+  if (op.kind == OpKind::kMlaDecode) {
+    form.qk_dim = 576;
+    form.v_dim = 512;
+  } else if (form.v_dim < form.qk_dim) {
+    form.qk_dim = 192;
+    form.v_dim = 128;
+  } else {
+    form.v_dim = form.qk_dim;
+  }
+  return {.kind = op.kind, .precision = op.precision, .shape = form};
+}
+
+/// True when the fit learnt from kernels like this one, sizes apart.
+bool is_of_fit(const KernelFit& fit, const Op& op) {
+  KernelKey asked = key_of(op, fit.key.library);
+  if (fit.key.window == 0 && sees_all_keys(op)) {
+    asked.window = 0;
+  }
+  return fit.key == asked && in_measured_form(op) == op;
+}
+
+/// True when the SMs asked for are not those of the fit's rows.
+bool on_other_sms(const KernelFit& fit, const Gpu& gpu, int sms) {
+  return !has_sms_axis(fit.axes) && sms != (fit.sms == 0 ? gpu.sms : fit.sms);
+}
+
+/// True when the op lies within the sizes of the fit's rows.
+bool covers(const KernelFit& fit, const Gpu& gpu, const Op& op) {
+  constexpr double kRounding = 1e-6;
+  std::vector<double> at;
+  at.reserve(fit.axes.size());
+  for (const Axis axis : fit.axes) {
+    at.push_back(coordinate(op, gpu.sms, axis));
+  }
+  return reach(fit.log_slowdown, at).outside <= kRounding;
+}
+
+/// Error for another attention window, for attention that is not causal and for other head sizes
+/// than the fit's: the speed of light tells what they change, how well kernels follow it is judged.
+constexpr double kOtherFormError = 0.2;
+
+/// A single measurement within this many doublings is what a corrected fit rests on most.
+constexpr double kNear = 0.5;
+
+/// What the fit says of the op, before single measurements correct it.
+Estimate uncorrected(
+    const Profile& profile, const KernelFit& fit, const Op& op, int sms, bool of_fit) {
+  const Op form = in_measured_form(op);
+  const FitEstimate found = estimate(fit, form, profile.gpu, sms);
+  const double more_work =
+      form == op ? 1.0
+                 : base_time(fit, op, profile.gpu, sms) / base_time(fit, form, profile.gpu, sms);
+  const bool beyond = found.outside || !of_fit;
+  const Origin origin = fit.transferred                       ? Origin::kTransferred
+                        : beyond                              ? Origin::kExtrapolated
+                        : found.measured                      ? Origin::kMeasured
+                        : on_other_sms(fit, profile.gpu, sms) ? Origin::kScaled
+                                                              : Origin::kInterpolated;
+  return {.time = found.time * more_work,
+          .error = capped(std::hypot(std::max(found.error, kLeastError),
+                                     transfer_error(profile, fit.transferred ? 1.0 : 0.0),
+                                     of_fit ? 0.0 : kOtherFormError)),
+          .origin = origin,
+          .beyond = beyond,
+          .fit = &fit,
+          .nearest_row = found.nearest};
+}
+
+Estimate from_fit(
+    const Profile& profile, const KernelFit& fit, const Op& op, int sms, std::string_view library) {
+  const bool of_fit = is_of_fit(fit, op);
+  Estimate result = uncorrected(profile, fit, op, sms, of_fit);
+  if (profile.corrections.empty() || !library.empty() || result.origin == Origin::kMeasured) {
+    return result;
+  }
+  const auto index = static_cast<std::size_t>(&fit - profile.fits.data());
+  const FitCorrection& correction = profile.corrections[index];
+  if (correction.at.empty()) {
+    return result;
+  }
+  const Corrected better = corrected(correction, op, sms, result.error);
+  result.time = result.time * better.factor;
+  result.error = capped(std::max(better.error, kLeastError));
+  if (better.distance < kNear && of_fit) {
+    result.nearest = &profile.points[better.nearest];
+    result.beyond = false;
+    result.origin = result.nearest->transferred ? Origin::kTransferred : Origin::kInterpolated;
+  }
+  return result;
 }
 
 Estimate from_datasheet(const Profile& profile, const Op& op, int sms) {
   const Roofline bound = roofline(op, profile.gpu, sms);
-  const Seconds time =
-      std::max(bound.compute / profile.fallback.compute, bound.memory / profile.fallback.memory);
+  const Seconds time = std::max({bound.compute / profile.fallback.compute,
+                                 bound.memory / profile.fallback.memory,
+                                 bound.link / profile.fallback.link});
   return {.time = time, .error = profile.fallback.error, .origin = Origin::kDatasheet};
 }
 
@@ -293,6 +194,8 @@ std::string_view name(Origin origin) {
       return "scaled";
     case Origin::kInterpolated:
       return "interpolated";
+    case Origin::kExtrapolated:
+      return "extrapolated";
     case Origin::kTransferred:
       return "transferred";
     case Origin::kDatasheet:
@@ -301,19 +204,52 @@ std::string_view name(Origin origin) {
   return "";
 }
 
-Seconds speed_of_light(const Op& op, const Gpu& gpu, int sms) {
-  const Roofline bound = roofline(op, gpu, sms);
-  return std::max(bound.compute, bound.memory);
+std::string what_is_missing(const Profile& profile, const Op& op) {
+  const Bytes outside = network_traffic(op);
+  if (outside > Bytes() && profile.gpu.nic == Bandwidth()) {
+    return "gpu.nic";
+  }
+  const bool inside = link_traffic(op) > outside;
+  return inside && profile.gpu.nvlink == Bandwidth() ? "gpu.nvlink" : "";
 }
 
-Estimate estimate(const Profile& profile, const Op& op, int sms) {
-  if (const MeasuredPoint* point = measured(profile, op, sms)) {
+const KernelFit* find_fit(const Profile& profile, const Op& op, std::string_view library) {
+  const KernelKey asked = key_of(op, {});
+  const KernelFit* best = nullptr;
+  std::tuple<double, bool, bool> best_unlike;
+  for (const KernelFit& fit : profile.fits) {
+    if (!same_kernel(fit.key, asked) || !is_library(fit.key.library, library)) {
+      continue;
+    }
+    // Of a library's kernels the one that was measured at such sizes; of any library the first.
+    const bool one_of_kernels = !library.empty() && fit.key.library != library;
+    const std::tuple unlike = {unlike_windows(fit.key, op, asked),
+                               one_of_kernels,
+                               one_of_kernels && !covers(fit, profile.gpu, op)};
+    if (best == nullptr || unlike < best_unlike) {
+      best = &fit;
+      best_unlike = unlike;
+    }
+  }
+  return best;
+}
+
+Estimate estimate(const Profile& profile, const Op& op, int sms, std::string_view library) {
+  const MeasuredPoint* const point = measured(profile, op, sms, library);
+  if (point != nullptr && point->sms == sms) {
     return from_same_op(profile, *point, sms);
   }
-  const Coordinates at = coordinates(op, sms);
-  std::vector<Neighbour> neighbours = neighbours_of(profile, op, at);
-  if (!neighbours.empty()) {
-    return from_neighbours(profile, op, sms, std::move(neighbours), at);
+  const KernelFit* const fit = find_fit(profile, op, library);
+  if (point != nullptr) {
+    const Estimate scaled = from_same_op(profile, *point, sms);
+    const Estimate fitted = fit == nullptr ? scaled : from_fit(profile, *fit, op, sms, library);
+    return fitted.error < scaled.error ? fitted : scaled;
+  }
+  if (fit != nullptr) {
+    return from_fit(profile, *fit, op, sms, library);
+  }
+  if (const std::optional<Estimate> near = from_neighbours(profile, op, sms, library)) {
+    return *near;
   }
   return from_datasheet(profile, op, sms);
 }

@@ -1,15 +1,53 @@
 #include "sim/profile/op_text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <vector>
+#include <cstdint>
+#include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
 namespace towtank {
 namespace {
 
-constexpr std::array kPrecisions = {Precision::kFp8Block, Precision::kBf16, Precision::kFp32};
+/// An integer of a shape, and how files call it.
+template <typename Shape>
+struct Size {
+  std::string_view key;
+  std::int64_t Shape::*member;
+  bool optional = false;  // left out where it is what a shape has by default
+};
+
+constexpr Size<GemmShape> kGemmSizes[] = {{"m", &GemmShape::m},
+                                          {"n", &GemmShape::n},
+                                          {"k", &GemmShape::k},
+                                          {"groups", &GemmShape::groups, true}};
+constexpr Size<AttentionShape> kAttentionSizes[] = {{"batch", &AttentionShape::batch},
+                                                    {"heads", &AttentionShape::heads},
+                                                    {"query", &AttentionShape::query},
+                                                    {"context", &AttentionShape::context},
+                                                    {"qk_dim", &AttentionShape::qk_dim},
+                                                    {"v_dim", &AttentionShape::v_dim},
+                                                    {"kv_heads", &AttentionShape::kv_heads, true},
+                                                    {"window", &AttentionShape::window, true}};
+constexpr Size<SweepShape> kSweepSizes[] = {{"rows", &SweepShape::rows},
+                                            {"columns", &SweepShape::columns}};
+constexpr Size<MoeShape> kMoeSizes[] = {{"tokens", &MoeShape::tokens},
+                                        {"hidden", &MoeShape::hidden},
+                                        {"intermediate", &MoeShape::intermediate},
+                                        {"topk", &MoeShape::topk},
+                                        {"experts", &MoeShape::experts},
+                                        {"tensor_parallel", &MoeShape::tensor_parallel, true},
+                                        {"expert_parallel", &MoeShape::expert_parallel, true}};
+constexpr Size<CollectiveShape> kCollectiveSizes[] = {{"ranks", &CollectiveShape::ranks},
+                                                      {"nodes", &CollectiveShape::nodes, true},
+                                                      {"bytes", &CollectiveShape::bytes}};
+constexpr Size<ExchangeShape> kExchangeSizes[] = {{"ranks", &ExchangeShape::ranks},
+                                                  {"nodes", &ExchangeShape::nodes, true},
+                                                  {"tokens", &ExchangeShape::tokens},
+                                                  {"hidden", &ExchangeShape::hidden},
+                                                  {"topk", &ExchangeShape::topk},
+                                                  {"experts", &ExchangeShape::experts}};
 
 std::vector<std::string> kind_names() {
   std::vector<std::string> names;
@@ -22,8 +60,8 @@ std::vector<std::string> kind_names() {
 
 std::vector<std::string> precision_names() {
   std::vector<std::string> names;
-  names.reserve(kPrecisions.size());
-  for (const Precision precision : kPrecisions) {
+  names.reserve(all_precisions().size());
+  for (const Precision precision : all_precisions()) {
     names.emplace_back(name(precision));
   }
   return names;
@@ -34,88 +72,211 @@ OpKind kind_named(std::string_view word) {
 }
 
 Precision precision_named(std::string_view word) {
-  return *std::ranges::find_if(kPrecisions,
+  return *std::ranges::find_if(all_precisions(),
                                [word](Precision precision) { return name(precision) == word; });
 }
 
-std::int64_t size(TomlTable& shape, std::string_view key, std::int64_t example) {
-  return shape.integer(key, {.least = 1, .example = example});
+template <typename Shape>
+Shape read_sizes(TomlTable& table, OpKind kind, std::span<const Size<Shape>> sizes) {
+  const Shape example = std::get<Shape>(example_op(kind).shape);
+  Shape shape;
+  for (const Size<Shape>& size : sizes) {
+    const IntegerRange range = {.least = 1,
+                                .example = std::max<std::int64_t>(example.*size.member, 1)};
+    shape.*size.member = size.optional ? table.integer_or(size.key, shape.*size.member, range)
+                                       : table.integer(size.key, range);
+  }
+  return shape;
 }
 
-GemmShape read_gemm_shape(TomlTable& shape, bool grouped) {
-  return {.m = size(shape, "m", 4096),
-          .n = size(shape, "n", 7168),
-          .k = size(shape, "k", 16384),
-          .groups = grouped ? shape.integer_or("groups", 1, {.least = 1, .example = 8}) : 1};
+/// Reports a size that must be a multiple of another, if both were read.
+void check_divides(TomlTable& table,
+                   std::string_view whole_key,
+                   std::int64_t whole,
+                   std::string_view part_key,
+                   std::int64_t part) {
+  if (table.sound(whole_key) && table.sound(part_key) && part > 0 && whole % part != 0) {
+    table.mistake(
+        part_key,
+        fmt::format("{} = {} is not a multiple of {} = {}", whole_key, whole, part_key, part));
+  }
 }
 
-AttentionShape read_attention_shape(TomlTable& shape) {
-  return {.batch = size(shape, "batch", 1),
-          .heads = size(shape, "heads", 128),
-          .query = size(shape, "query", 4096),
-          .context = size(shape, "context", 4096),
-          .qk_dim = size(shape, "qk_dim", 192),
-          .v_dim = size(shape, "v_dim", 128),
-          .causal = shape.flag("causal")};
+void check_choice(TomlTable& table, std::int64_t topk, std::int64_t experts) {
+  if (table.sound("topk") && table.sound("experts") && topk > experts) {
+    table.mistake("topk", fmt::format("{} of {} experts cannot be chosen", topk, experts));
+  }
 }
 
-SweepShape read_sweep_shape(TomlTable& shape) {
-  return {.rows = size(shape, "rows", 4096), .columns = size(shape, "columns", 7168)};
+OpShape read_gemm_shape(TomlTable& table, OpKind kind) {
+  const std::span<const Size<GemmShape>> sizes = kGemmSizes;
+  return read_sizes(table, kind, kind == OpKind::kGemm ? sizes.first(3) : sizes);
 }
 
-OpShape read_shape(TomlTable& shape, OpKind kind) {
-  switch (family(kind)) {
-    case OpFamily::kGemm:
-      return read_gemm_shape(shape, false);
-    case OpFamily::kGroupedGemm:
-    case OpFamily::kWeightGemm:
-      return read_gemm_shape(shape, true);
-    case OpFamily::kAttention:
-      return read_attention_shape(shape);
-    case OpFamily::kMemoryBound:
-      return read_sweep_shape(shape);
+/// Kinds of which only the multiplication of scores is meant; the others mask as their model does.
+bool states_causal(OpKind kind) {
+  return kind == OpKind::kAttentionForward || kind == OpKind::kAttentionBackward;
+}
+
+OpShape read_attention_shape(TomlTable& table, OpKind kind) {
+  auto shape = read_sizes<AttentionShape>(table, kind, kAttentionSizes);
+  shape.causal = states_causal(kind) ? table.flag("causal") : table.flag_or("causal", true);
+  shape.kv_precision = precision_named(
+      table.word_or("kv_precision", std::string(name(shape.kv_precision)), precision_names()));
+  shape.spread = table.flag_or("spread", false);
+  check_divides(table, "heads", shape.heads, "kv_heads", shape.kv_heads);
+  return shape;
+}
+
+OpShape read_moe_shape(TomlTable& table, OpKind kind) {
+  auto shape = read_sizes<MoeShape>(table, kind, kMoeSizes);
+  shape.skew = table.number_or("skew", 0.0, {.least = 0.0, .most = 10.0, .example = 1.2});
+  shape.gated = table.flag_or("gated", true);
+  check_choice(table, shape.topk, shape.experts);
+  return shape;
+}
+
+OpShape read_shape(TomlTable& table, OpKind kind) {
+  switch (shape_form(kind)) {
+    case ShapeForm::kGemm:
+      return read_gemm_shape(table, kind);
+    case ShapeForm::kAttention:
+      return read_attention_shape(table, kind);
+    case ShapeForm::kSweep:
+      return read_sizes<SweepShape>(table, kind, kSweepSizes);
+    case ShapeForm::kMoe:
+      return read_moe_shape(table, kind);
+    case ShapeForm::kCollective: {
+      const auto shape = read_sizes<CollectiveShape>(table, kind, kCollectiveSizes);
+      check_divides(table, "ranks", shape.ranks, "nodes", shape.nodes);
+      return shape;
+    }
+    case ShapeForm::kExchange: {
+      const auto shape = read_sizes<ExchangeShape>(table, kind, kExchangeSizes);
+      check_divides(table, "ranks", shape.ranks, "nodes", shape.nodes);
+      check_choice(table, shape.topk, shape.experts);
+      return shape;
+    }
   }
   return {};
 }
 
-std::string_view example_shape(OpKind kind) {
-  switch (family(kind)) {
-    case OpFamily::kGemm:
-      return "shape = {m = 4096, n = 7168, k = 16384}";
-    case OpFamily::kGroupedGemm:
-    case OpFamily::kWeightGemm:
-      return "shape = {m = 32768, n = 4096, k = 7168, groups = 8}";
-    case OpFamily::kAttention:
-      return "shape = {batch = 1, heads = 128, query = 4096, context = 4096, qk_dim = 192, "
-             "v_dim = 128, causal = true}";
-    case OpFamily::kMemoryBound:
-      return "shape = {rows = 4096, columns = 7168}";
+/// A key of a shape and its value, as TOML has it.
+struct Entry {
+  std::string_view key;
+  std::string value;
+};
+
+template <typename Shape>
+std::vector<Entry> size_entries(const Shape& shape, std::span<const Size<Shape>> sizes) {
+  std::vector<Entry> entries;
+  entries.reserve(sizes.size() + 3);
+  for (const Size<Shape>& size : sizes) {
+    if (!size.optional || shape.*size.member != Shape{}.*size.member) {
+      entries.push_back({size.key, std::to_string(shape.*size.member)});
+    }
   }
-  return "";
+  return entries;
 }
 
-std::string shape_text(const OpShape& shape) {
-  if (const GemmShape* gemm = std::get_if<GemmShape>(&shape)) {
-    return fmt::format("{{m = {}, n = {}, k = {}{}}}",
-                       gemm->m,
-                       gemm->n,
-                       gemm->k,
-                       gemm->groups == 1 ? "" : fmt::format(", groups = {}", gemm->groups));
+std::vector<Entry> attention_entries(OpKind kind, const AttentionShape& shape) {
+  std::vector<Entry> entries = size_entries<AttentionShape>(shape, kAttentionSizes);
+  if (states_causal(kind) || !shape.causal) {
+    const auto after_v_dim = entries.begin() + 6;
+    entries.insert(after_v_dim, {"causal", shape.causal ? "true" : "false"});
   }
-  if (const AttentionShape* attention = std::get_if<AttentionShape>(&shape)) {
-    return fmt::format(
-        "{{batch = {}, heads = {}, query = {}, context = {}, qk_dim = {}, v_dim = {}, causal = "
-        "{}}}",
-        attention->batch,
-        attention->heads,
-        attention->query,
-        attention->context,
-        attention->qk_dim,
-        attention->v_dim,
-        attention->causal);
+  if (shape.kv_precision != Precision::kBf16) {
+    entries.push_back({"kv_precision", fmt::format("\"{}\"", name(shape.kv_precision))});
   }
-  const SweepShape& sweep = std::get<SweepShape>(shape);
-  return fmt::format("{{rows = {}, columns = {}}}", sweep.rows, sweep.columns);
+  if (shape.spread) {
+    entries.push_back({"spread", "true"});
+  }
+  return entries;
+}
+
+std::vector<Entry> moe_entries(const MoeShape& shape) {
+  std::vector<Entry> entries = size_entries<MoeShape>(shape, kMoeSizes);
+  if (shape.skew != 0.0) {
+    entries.push_back({"skew", fmt::format("{}", shape.skew)});
+  }
+  if (!shape.gated) {
+    entries.push_back({"gated", "false"});
+  }
+  return entries;
+}
+
+std::vector<Entry> entries_of(const Op& op) {
+  switch (shape_form(op.kind)) {
+    case ShapeForm::kGemm:
+      return size_entries<GemmShape>(std::get<GemmShape>(op.shape), kGemmSizes);
+    case ShapeForm::kAttention:
+      return attention_entries(op.kind, std::get<AttentionShape>(op.shape));
+    case ShapeForm::kSweep:
+      return size_entries<SweepShape>(std::get<SweepShape>(op.shape), kSweepSizes);
+    case ShapeForm::kMoe:
+      return moe_entries(std::get<MoeShape>(op.shape));
+    case ShapeForm::kCollective:
+      return size_entries<CollectiveShape>(std::get<CollectiveShape>(op.shape), kCollectiveSizes);
+    case ShapeForm::kExchange:
+      return size_entries<ExchangeShape>(std::get<ExchangeShape>(op.shape), kExchangeSizes);
+  }
+  return {};
+}
+
+std::string shape_text(const Op& op) {
+  std::string text;
+  for (const Entry& entry : entries_of(op)) {
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", entry.key, entry.value);
+  }
+  return fmt::format("shape = {{{}}}", text);
+}
+
+AttentionShape example_attention(OpKind kind) {
+  AttentionShape shape = {
+      .batch = 1, .heads = 128, .query = 4096, .context = 4096, .qk_dim = 192, .v_dim = 128};
+  if (kind == OpKind::kAttentionDecode) {
+    return {.batch = 64,
+            .heads = 32,
+            .query = 1,
+            .context = 4096,
+            .qk_dim = 128,
+            .v_dim = 128,
+            .kv_heads = 8};
+  }
+  if (family(kind) == OpFamily::kDecodeAttention) {  // MLA's latent vector
+    return {.batch = 64,
+            .heads = 128,
+            .query = 1,
+            .context = 4096,
+            .qk_dim = 576,
+            .v_dim = 512,
+            .kv_heads = 1};
+  }
+  return shape;
+}
+
+OpShape example_shape(OpKind kind) {
+  switch (shape_form(kind)) {
+    case ShapeForm::kGemm:
+      return kind == OpKind::kGemm ? GemmShape{.m = 4096, .n = 7168, .k = 16384}
+                                   : GemmShape{.m = 32768, .n = 4096, .k = 7168, .groups = 8};
+    case ShapeForm::kAttention:
+      return example_attention(kind);
+    case ShapeForm::kSweep:
+      return SweepShape{.rows = 4096, .columns = 7168};
+    case ShapeForm::kMoe:
+      return MoeShape{.tokens = 4096,
+                      .hidden = 7168,
+                      .intermediate = 2048,
+                      .topk = 8,
+                      .experts = 256,
+                      .expert_parallel = 8};
+    case ShapeForm::kCollective:
+      return CollectiveShape{.ranks = 8, .bytes = 67108864};
+    case ShapeForm::kExchange:
+      return ExchangeShape{.ranks = 8, .tokens = 4096, .hidden = 7168, .topk = 8, .experts = 256};
+  }
+  return {};
 }
 
 }  // namespace
@@ -127,17 +288,29 @@ Op read_op(TomlTable& table) {
     table.optional_table("shape");
     return {.kind = kind, .precision = precision, .shape = GemmShape{.m = 1, .n = 1, .k = 1}};
   }
-  TomlTable shape = table.table("shape", example_shape(kind));
+  TomlTable shape = table.table("shape", shape_text(example_op(kind)));
   const Op op = {.kind = kind, .precision = precision, .shape = read_shape(shape, kind)};
   shape.finish();
   return op;
 }
 
 std::string op_text(const Op& op) {
-  return fmt::format("op = \"{}\"\nprecision = \"{}\"\nshape = {}\n",
-                     name(op.kind),
-                     name(op.precision),
-                     shape_text(op.shape));
+  return fmt::format(
+      "op = \"{}\"\nprecision = \"{}\"\n{}\n", name(op.kind), name(op.precision), shape_text(op));
+}
+
+std::string op_sizes_text(const Op& op) {
+  std::string text;
+  for (const Entry& entry : entries_of(op)) {
+    std::string value = entry.value;
+    std::erase(value, '"');
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", entry.key, value);
+  }
+  return text;
+}
+
+Op example_op(OpKind kind) {
+  return {.kind = kind, .precision = Precision::kBf16, .shape = example_shape(kind)};
 }
 
 }  // namespace towtank

@@ -13,28 +13,22 @@
 #include "sim/base/units.hpp"
 #include "sim/base/vocabulary.hpp"
 #include "sim/model/op.hpp"
+#include "sim/profile/fit/correction.hpp"
+#include "sim/profile/fit/kernel_fit.hpp"
+#include "sim/profile/gpu.hpp"
 
 namespace towtank {
-
-/// One GPU as its datasheet describes it. Peaks are dense.
-struct Gpu {
-  std::string name;  // the profile's name: "h800-sxm"
-  int sms = 0;
-  FlopRate bf16_peak;
-  FlopRate fp8_peak;
-  Bandwidth memory_bandwidth;
-  Bytes memory;
-};
 
 /// How a time is known, from best to worst.
 enum class Origin {
   kMeasured,      // this op, this shape, these SMs
   kScaled,        // this op and shape, measured with another number of SMs
-  kInterpolated,  // this op, from measured shapes around it
+  kInterpolated,  // this op, between measured shapes
+  kExtrapolated,  // this op, beyond the measured shapes
   kTransferred,   // measured on another GPU with the same compute (see Profile::transfer)
   kDatasheet,     // peak times a typical efficiency; nothing measured
 };
-inline constexpr int kOrigins = 5;
+inline constexpr int kOrigins = 6;
 std::string_view name(Origin origin);
 
 /// One measured kernel time.
@@ -42,8 +36,9 @@ struct MeasuredPoint {
   Op op;
   int sms = 0;  // SMs the kernel had
   Seconds time;
-  double spread = 0.0;  // relative half-width of the repeated measurements
-  std::string source;   // key of Profile::sources
+  double spread = 0.0;       // relative half-width of the repeated measurements
+  std::string source;        // key of Profile::sources
+  std::string library = {};  // that ran it; empty: not told, or part of a whole run
   /// Adopted from Profile::transfer's GPU, at the fraction of the roofline it reached there.
   bool transferred = false;
 };
@@ -79,7 +74,7 @@ struct FallbackEfficiency {
 struct Transfer {
   std::string from;  // profile name
   std::string reason;
-  double error = 0.0;  // added to each transferred point's error
+  double error = 0.0;  // added to each transferred point's and fit's error
 };
 
 struct Profile {
@@ -87,6 +82,8 @@ struct Profile {
   std::string gpu_source;  // key of Profile::sources
   std::vector<Source> sources;
   std::vector<MeasuredPoint> points;
+  std::vector<KernelFit> fits;             // of those that match an op, the first is the default
+  std::vector<FitCorrection> corrections;  // (fits), or empty: what `points` say about the fits
   FallbackEfficiency fallback;
   Seconds launch;  // between two dependent kernels of a stream
   std::string launch_source;
@@ -98,34 +95,53 @@ struct Profile {
   }
 };
 
-/// A kernel time and how it is known.
+/// A kernel time and how it is known. What it points to is owned by the profile.
 struct Estimate {
   Seconds time;
   double error = 0.0;  // relative, at 90%
   Origin origin = Origin::kDatasheet;
-  const MeasuredPoint* nearest = nullptr;  // the point it rests on; owned by the profile
+  bool beyond = false;                     // beyond the measured sizes of what it rests on
+  const MeasuredPoint* nearest = nullptr;  // the single measurement it rests on most
+  const KernelFit* fit = nullptr;          // the fit it comes from
+  const FitPoint* nearest_row = nullptr;   // that fit's nearest kept row
 };
 
-/// Least time the datasheet allows: the larger of FLOP over peak (for `sms` of the GPU's SMs) and
-/// bytes over memory bandwidth (which a few SMs suffice to fill). FP32 products run as TF32 on the
-/// tensor cores, at half of the BF16 peak.
-Seconds speed_of_light(const Op& op, const Gpu& gpu, int sms);
-
-/// Time of `op` on `sms` SMs, by the best rule for which the profile has points:
+/// Time of `op` on `sms` SMs, run by `library` (empty: the profile's default), by the best rule for
+/// which the profile has measurements:
 ///  1. this op was measured on these SMs: that time;
 ///  2. on other SMs: that time, scaled as the roofline scales; half of the change counts as error;
-///  3. its kind and precision were measured on other shapes: the fraction of the roofline that the
-///     nearest of them reached. The error grows with the distance, at the rate at which the
-///     measured points mispredict each other;
-///  4. nothing was: the datasheet's peaks times a typical efficiency.
-/// Rules 1 to 3 add the transfer's error where points were adopted from another GPU. Never fails.
-Estimate estimate(const Profile& profile, const Op& op, int sms);
+///     or rule 3 where that is surer;
+///  3. a table of its kind was fitted: the fit, corrected by single measurements of the same kind
+///     (see FitCorrection) unless a library is named;
+///  4. single measurements of its kind and precision on other shapes: the fraction of the roofline
+///     that the nearest of them reached. The error grows with the distance, at the rate at which
+///     the measured points mispredict each other;
+///  5. nothing was: the datasheet's peaks times a typical efficiency.
+/// Rules 1 to 4 add the transfer's error where they rest on another GPU. A library that the profile
+/// does not have is not replaced by another: find_fit() tells. Never fails, except that collectives
+/// need the links' bandwidth (see what_is_missing()).
+Estimate estimate(const Profile& profile, const Op& op, int sms, std::string_view library = {});
+
+/// The fit that speaks for this op: of this library, or the first of any when `library` is empty.
+/// "vllm" also finds "vllm/deepgemm", of several kernels one that was measured at such sizes. When
+/// the attention window was not measured, the nearest that was. Null when there is none.
+const KernelFit* find_fit(const Profile& profile, const Op& op, std::string_view library = {});
+
+/// What the profile lacks to say anything about this op ("gpu.nvlink, ..."); empty when nothing.
+std::string what_is_missing(const Profile& profile, const Op& op);
 
 /// Reads NAME.toml from `directory`, and the profile it transfers from. InputError with every
 /// mistake of the file, or naming the known GPUs when this one is not among them: a GPU never gets
 /// another's numbers unless its file says so. EnvironmentError when the directory or file cannot be
 /// read.
 Profile read_profile(const std::string& directory, const std::string& gpu_name);
+
+/// True when it holds a slash or ends in ".toml": then it is the path of a profile, not a name.
+bool names_a_profile_file(const std::string& name_or_path);
+
+/// The profile that `name_or_path` means; names are those of `directory`. The one that a profile by
+/// path transfers from is in `directory`. Errors as read_profile().
+Profile read_profile_named_or_at(const std::string& directory, const std::string& name_or_path);
 
 /// Names of the profiles in `directory`, sorted.
 std::vector<std::string> list_profiles(const std::string& directory);

@@ -1,3 +1,5 @@
+#include "sim/profile/reader.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -12,6 +14,8 @@
 
 #include "sim/base/error.hpp"
 #include "sim/base/suggest.hpp"
+#include "sim/profile/dates.hpp"
+#include "sim/profile/fit/fit_text.hpp"
 #include "sim/profile/op_text.hpp"
 #include "sim/profile/profile.hpp"
 #include "sim/profile/toml_table.hpp"
@@ -41,21 +45,6 @@ std::vector<std::string> names_of(int count) {
 template <typename Enum>
 Enum named(const std::string& word, const std::vector<std::string>& names) {
   return static_cast<Enum>(std::ranges::find(names, word) - names.begin());
-}
-
-/// "2025", "2025-02" or "2025-02-28".
-bool is_date(std::string_view text) {
-  constexpr std::string_view kForm = "dddd-dd-dd";
-  if (text.size() != 4 && text.size() != 7 && text.size() != 10) {
-    return false;
-  }
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool digit = text[i] >= '0' && text[i] <= '9';
-    if (kForm[i] == 'd' ? !digit : text[i] != kForm[i]) {
-      return false;
-    }
-  }
-  return true;
 }
 
 void read_sources(TomlTable& file, Profile& profile) {
@@ -101,9 +90,12 @@ void read_gpu(TomlTable& file, Profile& profile) {
   profile.gpu.sms =
       static_cast<int>(table.integer("sms", {.least = 1, .most = 10000, .example = 132}));
   profile.gpu.bf16_peak = table.flop_rate("bf16_peak");
-  profile.gpu.fp8_peak = table.flop_rate("fp8_peak");
+  profile.gpu.fp8_peak = table.flop_rate_or("fp8_peak", {});
+  profile.gpu.fp4_peak = table.flop_rate_or("fp4_peak", {});
   profile.gpu.memory_bandwidth = table.bandwidth("memory_bandwidth");
   profile.gpu.memory = table.data("memory");
+  profile.gpu.nvlink = table.bandwidth_or("nvlink", {});
+  profile.gpu.nic = table.bandwidth_or("nic", {});
   profile.gpu_source = read_source_key(table, file, profile);
   table.finish();
 }
@@ -229,12 +221,21 @@ void read_points(TomlTable& file, Profile& profile) {
         .sms = static_cast<int>(table.integer("sms", {.least = 1, .most = 10000, .example = 132})),
         .time = table.time("time", TomlTable::Zero::kRefused),
         .spread = table.number("spread", {.least = 0.0, .most = 0.9, .example = 0.02}),
-        .source = read_source_key(table, file, profile)};
+        .source = read_source_key(table, file, profile),
+        .library = table.text_or("library", "")};
     table.finish();
     check_point(table, file, profile.gpu, point);
+    const std::string missing = what_is_missing(profile, point.op);
+    if (table.sound("op") && table.sound("shape") && !missing.empty()) {
+      table.mistake("op",
+                    fmt::format("{} cannot be judged without {}", describe(point.op), missing),
+                    fmt::format("state {} in [gpu]", missing.substr(missing.find('.') + 1)));
+      continue;
+    }
     const bool repeated =
         std::ranges::any_of(profile.points, [&point](const MeasuredPoint& earlier) {
-          return earlier.op == point.op && earlier.sms == point.sms;
+          return earlier.op == point.op && earlier.sms == point.sms &&
+                 earlier.library == point.library;
         });
     const bool known =
         table.sound("op") && table.sound("precision") && table.sound("shape") && table.sound("sms");
@@ -247,9 +248,30 @@ void read_points(TomlTable& file, Profile& profile) {
   }
 }
 
-/// Everything of one file; mistakes are collected.
-Profile read_file(const std::string& directory, const std::string& gpu_name, Mistakes& mistakes) {
-  const std::string path = (std::filesystem::path(directory) / (gpu_name + ".toml")).string();
+void read_fits(TomlTable& file, Profile& profile) {
+  for (TomlTable& table : file.tables("fit")) {
+    KernelFit fit = read_fit(table);
+    fit.source = read_source_key(table, file, profile);
+    table.finish();
+    const bool repeated = std::ranges::any_of(
+        profile.fits, [&fit](const KernelFit& earlier) { return earlier.key == fit.key; });
+    if (repeated && table.sound("op") && table.sound("precision") && table.sound("library")) {
+      table.mistake("op", "a fit of these kernels stands earlier in the file", "keep one of them");
+    }
+    if (family(fit.key.kind) == OpFamily::kCollective && profile.gpu.nvlink == Bandwidth()) {
+      table.mistake("op", "a fit of collectives needs gpu.nvlink", "state nvlink in [gpu]");
+      continue;
+    }
+    profile.fits.push_back(std::move(fit));
+  }
+}
+
+}  // namespace
+
+Profile read_profile_file(const std::string& path,
+                          const std::string& directory,
+                          Mistakes& mistakes) {
+  const std::string gpu_name = std::filesystem::path(path).stem().string();
   const TomlNode node = read_toml_file(path);
   TomlTable file(node, "", mistakes);
   Profile profile;
@@ -267,91 +289,9 @@ Profile read_file(const std::string& directory, const std::string& gpu_name, Mis
   read_transfer(file, directory, profile);
   read_links(file, profile);
   read_points(file, profile);
+  read_fits(file, profile);
   file.finish();
   return profile;
-}
-
-/// A point of another GPU on this one: the same share of the SMs, the same fraction of the
-/// roofline.
-MeasuredPoint adopted(const MeasuredPoint& theirs, const Gpu& from, const Gpu& to) {
-  const double share = static_cast<double>(theirs.sms) / from.sms;
-  MeasuredPoint ours = theirs;
-  ours.sms = std::max(1, static_cast<int>(std::lround(share * to.sms)));
-  ours.time = theirs.time * (speed_of_light(theirs.op, to, ours.sms) /
-                             speed_of_light(theirs.op, from, theirs.sms));
-  ours.source = from.name + ":" + theirs.source;
-  ours.transferred = true;
-  return ours;
-}
-
-/// Adds the points that `from` measured itself, for ops that `profile` did not measure. Links are
-/// never adopted: what differs between GPUs of one silicon is how they are connected.
-void adopt_points(Profile& profile, const Profile& from) {
-  std::vector<MeasuredPoint> points;
-  for (const MeasuredPoint& theirs : from.points) {
-    const bool own = std::ranges::any_of(
-        profile.points, [&theirs](const MeasuredPoint& ours) { return ours.op == theirs.op; });
-    if (!own) {
-      points.push_back(adopted(theirs, from.gpu, profile.gpu));
-    }
-  }
-  profile.points.insert(profile.points.end(), points.begin(), points.end());
-  for (const Source& source : from.sources) {
-    profile.sources.push_back(
-        {.key = from.gpu.name + ":" + source.key, .text = source.text, .date = source.date});
-  }
-}
-
-}  // namespace
-
-Profile read_profile(const std::string& directory, const std::string& gpu_name) {
-  const std::vector<std::string> known = list_profiles(directory);
-  if (std::ranges::find(known, gpu_name) == known.end()) {
-    const std::string known_ones = known.empty() ? "" : suggest(gpu_name, known);
-    const std::string hint =
-        known.empty()
-            ? fmt::format("there is none in {} at all", directory)
-            : fmt::format("{}{} Or measure it and write {}.toml, as README.md there shows",
-                          known_ones,
-                          known_ones.ends_with('?') ? "" : ".",
-                          shown(gpu_name));
-    throw InputError({.file = directory},
-                     fmt::format("there is no profile of a GPU '{}'", shown(gpu_name)),
-                     hint);
-  }
-  Mistakes mistakes;
-  Profile profile = read_file(directory, gpu_name, mistakes);
-  if (profile.transfer && mistakes.sound("transfer.from")) {
-    try {
-      Mistakes of_other;
-      const Profile other = read_file(directory, profile.transfer->from, of_other);
-      of_other.throw_if_any();
-      if (mistakes.empty()) {
-        adopt_points(profile, other);
-      }
-    } catch (const InputError& error) {
-      mistakes.add(error);
-    }
-  }
-  mistakes.throw_if_any();
-  return profile;
-}
-
-std::vector<std::string> list_profiles(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::directory_iterator files(directory, error);
-  if (error) {
-    throw EnvironmentError(
-        fmt::format("cannot read the profiles in {}: {}", directory, error.message()));
-  }
-  std::vector<std::string> names;
-  for (const std::filesystem::directory_entry& file : files) {
-    if (file.path().extension() == ".toml") {
-      names.push_back(file.path().stem().string());
-    }
-  }
-  std::ranges::sort(names);
-  return names;
 }
 
 }  // namespace towtank

@@ -70,16 +70,6 @@ void simulate_step(benchmark::State& state) {
 // The simulation runs in a worker process: only real time sees it.
 BENCHMARK(simulate_step)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-void estimate_interpolated_gemm(benchmark::State& state) {
-  const Op op{.kind = OpKind::kGemm,
-              .precision = Precision::kFp8Block,
-              .shape = GemmShape{.m = 4000, .n = 5120, .k = 8192}};
-  while (state.KeepRunning()) {
-    benchmark::DoNotOptimize(estimate(h800(), op, 132));
-  }
-}
-BENCHMARK(estimate_interpolated_gemm)->Unit(benchmark::kMicrosecond);
-
 }  // namespace
 }  // namespace towtank
 

@@ -38,7 +38,8 @@ ProfileReport small_profile() {
                                 .utilisation = 0.625,
                                 .spread = 0.02,
                                 .transferred = false,
-                                .source = "datasheet"}}}};
+                                .source = "datasheet",
+                                .library = {}}}}};
   return report;
 }
 
@@ -49,6 +50,27 @@ TEST(ProfileText, ShowsDatasheetLinksPointsAndSources) {
   EXPECT_THAT(text, HasSubstr("nic  dispatch  80.0%           50.0%   60.0 us  15.0%  measured"));
   EXPECT_THAT(text, HasSubstr("1x2x3  100 SMs  50.0 us  62.5%  +-2.0%  datasheet"));
   EXPECT_THAT(text, HasSubstr("datasheet  2024  its datasheet"));
+}
+
+TEST(ProfileText, ShowsEachFitWithItsErrorsAndTheSizesItLearntFrom) {
+  ProfileReport report = small_profile();
+  report.fits = {{.op = "gemm",
+                  .precision = "bf16",
+                  .library = "trtllm",
+                  .rows = 33'556,
+                  .parameters = 1500,
+                  .points = 24,
+                  .median = 0.021,
+                  .p90 = 0.08,
+                  .least_error = 0.04,
+                  .greatest_error = 0.12,
+                  .sizes = {{.axis = "m", .least = 1.0, .most = 65536.0},
+                            {.axis = "groups", .least = 1.0, .most = 1.0}},
+                  .transferred = true,
+                  .source = "datasheet"}};
+  const std::string text = profile_text(report, Colour::kNever);
+  EXPECT_THAT(text, HasSubstr("bf16  trtllm  33,556 rows  2.1% median  8.0% p90  +-4.0% to 12.0%"));
+  EXPECT_THAT(text, HasSubstr("datasheet (transferred)\n      m 1 to 65536, groups 1\n"));
 }
 
 TEST(ProfileText, WithAScenarioShowsItsKernelsAndHowTheyAreKnown) {

@@ -23,7 +23,7 @@ Profile profile() {
 
 TEST(ResolvedOps, EveryOpHasATimeAndAnOrigin) {
   const std::set<std::string> origins = {
-      "measured", "scaled", "interpolated", "transferred", "datasheet"};
+      "measured", "scaled", "interpolated", "extrapolated", "transferred", "datasheet"};
   for (const ResolvedOp& op : resolved_ops(scenario(), profile())) {
     EXPECT_GT(op.time, Seconds{}) << op.op;
     EXPECT_GT(op.error, 0.0) << op.op;

@@ -1,0 +1,48 @@
+// Fits as profiles write them, one [[fit]] each:
+//
+//   [[fit]]
+//   op = "gemm"
+//   precision = "fp8-block"
+//   library = "trtllm"
+//   source = "tables"
+//   rows = 26831
+//   floor = "2.1 us"
+//   median_error = 0.021                // of hidden rows
+//   p90_error = 0.073
+//   error_of_measured = 0.02            // the rest at 90%
+//   error_per_doubling = 0.12
+//   error_per_doubling_outside = 0.3
+//   errors = [0.11, 0.06]               // of times up to each limit, and beyond the last
+//   error_limits_us = [5.1]
+//   rank = 12
+//   decimals = 3
+//   factors = """
+//   m
+//   1: 812 -33 ...
+//   2: 790 -21 ...
+//   n
+//   ..."""
+//   points = """
+//   1 1024 7168: 6.04
+//   ..."""
+//
+// `factors` lists the sites of each direction below the names of its axes, with their factors in
+// units of the last decimal; `points` the kept rows by their sizes, with the time in microseconds
+// and, where all rows are kept, the residual in units of 0.0001.
+#pragma once
+
+#include <string>
+
+#include "sim/profile/fit/kernel_fit.hpp"
+#include "sim/profile/toml_table.hpp"
+
+namespace towtank {
+
+/// The entry, ending in a newline. Reading it gives a fit with the same text.
+std::string fit_text(const KernelFit& fit);
+
+/// Reads an entry but for its key `source`, which the caller reads. Mistakes go to the table; then
+/// the result is harmless, but means nothing.
+KernelFit read_fit(TomlTable& table);
+
+}  // namespace towtank

@@ -1,0 +1,57 @@
+#include "tools/profile_device.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+namespace towtank {
+namespace {
+
+/// Runs of letters and digits, in small letters.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (std::isalnum(byte) != 0) {
+      words.back().push_back(static_cast<char>(std::tolower(byte)));
+    } else if (!words.back().empty()) {
+      words.emplace_back();
+    }
+  }
+  if (words.back().empty()) {
+    words.pop_back();
+  }
+  return words;
+}
+
+bool has(const std::vector<std::string>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+bool may_mean(const std::vector<std::string>& device, const std::vector<std::string>& profile) {
+  if (profile.empty() || !has(device, profile.front())) {
+    return false;
+  }
+  return std::ranges::all_of(std::vector<std::string>{"pcie", "nvl"}, [&](const std::string& form) {
+    return !has(device, form) || has(profile, form);
+  });
+}
+
+}  // namespace
+
+std::optional<std::string> profile_of_device(std::string_view device,
+                                             std::span<const std::string> known) {
+  const std::vector<std::string> words = words_of(device);
+  std::optional<std::string> found;
+  for (const std::string& profile : known) {
+    if (may_mean(words, words_of(profile))) {
+      if (found) {
+        return std::nullopt;
+      }
+      found = profile;
+    }
+  }
+  return found;
+}
+
+}  // namespace towtank
