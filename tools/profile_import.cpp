@@ -29,6 +29,9 @@ namespace fs = std::filesystem;
 /// Of a table with this few rows --compact keeps all: that takes no more than a fit would.
 constexpr std::size_t kFewRows = 130;
 
+/// Rows of a larger one that --compact keeps as evidence.
+constexpr int kChosenRows = 3;
+
 struct ImportOptions {
   std::vector<std::string> tables;
   std::string output;
@@ -155,6 +158,7 @@ FitOptions fit_options(const ImportOptions& options) {
     fit.most_parameters = 20'000;
   } else {
     fit.keep_all_points_up_to = kFewRows;
+    fit.chosen_points = kChosenRows;
     fit.most_parameters = options.most_numbers;
   }
   fit.progress = [](std::size_t done, std::size_t of, const KernelFit& last) {

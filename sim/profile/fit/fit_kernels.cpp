@@ -21,7 +21,7 @@ constexpr std::size_t kMostKnotsOfFullTable = 256;
 constexpr int kTimeDigits = 4;
 
 /// A rank that reaches this is enough; less than this cannot be told from noise.
-constexpr ErrorSummary kGoodEnough = {.median = 0.03, .p90 = 0.10};
+constexpr ErrorSummary kGoodEnough = {.median = 0.035, .p90 = 0.11};
 
 /// A median of 5% counts as much as a 90th percentile of 15%.
 double score(const ErrorSummary& errors) {
