@@ -122,6 +122,7 @@ TEST(FitCorrection, NineOfTenHiddenMeasurementsLieWithinTheStatedError) {
       return off_by(std::exp(bias + local + 0.02 * normal(random)), op, 0.033);
     };
     std::vector<CorrectionPoint> points;
+    points.reserve(12);
     for (int i = 0; i < 12; ++i) {
       points.push_back(measured());
     }
