@@ -52,12 +52,6 @@ Estimate from_same_op(const Profile& profile, const MeasuredPoint& point, int sm
   return {.time = point.time * ratio, .error = capped(error), .origin = origin, .nearest = &point};
 }
 
-/// True when a fit for `known` may speak for an op that runs `asked`.
-bool same_kernel(const KernelKey& known, const KernelKey& asked) {
-  return known.kind == asked.kind && known.precision == asked.precision &&
-         known.narrow_values == asked.narrow_values && known.gated == asked.gated;
-}
-
 /// True when the attention window hides no key.
 bool sees_all_keys(const Op& op) {
   const AttentionShape* shape = std::get_if<AttentionShape>(&op.shape);
@@ -99,11 +93,10 @@ Op in_measured_form(const Op& op) {
 
 /// True when the fit learnt from kernels like this one, sizes apart.
 bool is_of_fit(const KernelFit& fit, const Op& op) {
-  KernelKey asked = key_of(op, fit.key.library);
-  if (fit.key.window == 0 && sees_all_keys(op)) {
-    asked.window = 0;
-  }
-  return fit.key == asked && in_measured_form(op) == op;
+  const KernelKey asked = key_of(op, {});
+  const bool same_window =
+      fit.key.window == asked.window || (fit.key.window == 0 && sees_all_keys(op));
+  return same_kernel(fit.key, asked) && same_window && in_measured_form(op) == op;
 }
 
 /// True when the SMs asked for are not those of the fit's rows.

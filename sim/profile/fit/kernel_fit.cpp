@@ -99,8 +99,7 @@ bool has_sms_axis(const KernelFit& fit) {
 /// Whether the fit learnt from kernels like that of the op, sizes apart.
 bool is_of_key(const Op& op, const KernelKey& key) {
   const KernelKey asked = key_of(op, {});
-  return asked.kind == key.kind && asked.precision == key.precision && asked.window == key.window &&
-         asked.narrow_values == key.narrow_values && asked.gated == key.gated;
+  return same_kernel(asked, key) && asked.window == key.window;
 }
 
 /// The op as its tiles see it.
@@ -138,6 +137,11 @@ KernelKey key_of(const Op& op, std::string library) {
     key.gated = moe->gated;
   }
   return key;
+}
+
+bool same_kernel(const KernelKey& a, const KernelKey& b) {
+  return a.kind == b.kind && a.precision == b.precision && a.narrow_values == b.narrow_values &&
+         a.gated == b.gated;
 }
 
 void index_points(KernelFit& fit) {

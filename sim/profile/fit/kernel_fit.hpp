@@ -34,6 +34,9 @@ struct KernelKey {
 };
 KernelKey key_of(const Op& op, std::string library);
 
+/// True when two keys are alike but for the attention window and the library.
+bool same_kernel(const KernelKey& a, const KernelKey& b);
+
 /// A measured row, at sites of the fit.
 struct FitPoint {
   std::vector<double> at;  // (axes)
