@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "sim/base/error.hpp"
+#include "sim/profile/fit/base64.hpp"
 #include "sim/profile/fit/fit_rows.hpp"
 #include "sim/profile/fit/hold_out.hpp"
 #include "sim/profile/fit/kernel_fit.hpp"
@@ -98,7 +99,7 @@ ErrorSummary tried_error(const FitRows& rows, const FitPlan& plan, int folds) {
 
 /// The smallest rank that is good enough, or else close to the best that the budget allows.
 void choose_rank(const FitRows& rows, const FitOptions& options, FitPlan& plan) {
-  constexpr double kClose = 1.05;
+  constexpr double kClose = 1.01;
   constexpr std::size_t kMostOfFullTable = 10000;
   constexpr std::size_t kFewNumbers = 400;  // not worth saving
   const std::size_t each = numbers_per_rank(plan.sites);
@@ -160,23 +161,72 @@ void choose_penalties(const FitRows& rows, const FitOptions& options, FitPlan& p
   }
 }
 
-void round_factors(KernelFit& fit) {
-  const double unit = std::pow(10.0, fit.decimals);
-  for (std::vector<float>& factors : fit.log_slowdown.factors) {
-    for (float& factor : factors) {
-      factor = static_cast<float>(std::round(static_cast<double>(factor) * unit) / unit);
+/// A number of so many digits, as it is written.
+double rounded(double number, int digits) {
+  if (!(number > 0.0) || !std::isfinite(number)) {
+    return number;
+  }
+  const double unit = std::pow(10.0, std::floor(std::log10(number)) - digits + 1.0);
+  return std::round(number / unit) * unit;
+}
+
+/// Greatest absolute factor of a component along a direction.
+double greatest(const std::vector<float>& factors, std::size_t rank, std::size_t component) {
+  double most = 0.0;
+  for (std::size_t i = component; i < factors.size(); i += rank) {
+    most = std::max(most, std::abs(static_cast<double>(factors[i])));
+  }
+  return most;
+}
+
+/// Gives the factors of a component the same greatest value along all directions: the products
+/// stay.
+void balance(Separable& function) {
+  const auto rank = static_cast<std::size_t>(function.rank);
+  for (std::size_t component = 0; component < rank; ++component) {
+    double logs = 0.0;
+    int directions = 0;
+    for (const std::vector<float>& factors : function.factors) {
+      if (!factors.empty()) {
+        logs += std::log(std::max(greatest(factors, rank, component), 1e-12));
+        ++directions;
+      }
+    }
+    const double all = std::exp(logs / std::max(directions, 1));
+    for (std::vector<float>& factors : function.factors) {
+      const double scale = all / std::max(greatest(factors, rank, component), 1e-12);
+      for (std::size_t i = component; i < factors.size(); i += rank) {
+        factors[i] = static_cast<float>(static_cast<double>(factors[i]) * scale);
+      }
     }
   }
 }
 
-/// Rounds to as few decimals as change estimates by at most about a thousandth.
+/// Makes the factors whole numbers of the least unit with which `letters` hold them.
+void round_factors(int letters, KernelFit& fit) {
+  constexpr int kDigits = 6;
+  double most = 1e-6;
+  for (const std::vector<float>& factors : fit.log_slowdown.factors) {
+    most = std::max(most, greatest(factors, 1, 0));
+  }
+  const auto steps = static_cast<double>(greatest_in_base64(letters) - 1);
+  fit.letters = letters;
+  fit.unit = rounded(most / steps, kDigits);
+  for (std::vector<float>& factors : fit.log_slowdown.factors) {
+    for (float& factor : factors) {
+      factor = static_cast<float>(std::round(static_cast<double>(factor) / fit.unit) * fit.unit);
+    }
+  }
+}
+
+/// Rounds to as few letters as change estimates by at most about a thousandth.
 void shorten(const FitRows& rows, KernelFit& fit) {
   constexpr double kTolerated = 1.5e-3;
-  constexpr int kMostDecimals = 6;
+  balance(fit.log_slowdown);
   const Separable exact = fit.log_slowdown;
-  for (fit.decimals = 2; fit.decimals < kMostDecimals; ++fit.decimals) {
+  for (const int letters : {2, kMostBase64Letters}) {
     fit.log_slowdown = exact;
-    round_factors(fit);
+    round_factors(letters, fit);
     double square = 0.0;
     for (std::size_t row = 0; row < rows.count(); ++row) {
       square +=
@@ -186,8 +236,6 @@ void shorten(const FitRows& rows, KernelFit& fit) {
       return;
     }
   }
-  fit.log_slowdown = exact;
-  round_factors(fit);
 }
 
 /// Rows spread over the table: each the farthest from those chosen before.
@@ -212,15 +260,6 @@ std::vector<std::size_t> spread(const FitRows& rows,
   }
   std::ranges::sort(chosen);
   return chosen;
-}
-
-/// A number of so many digits, as it is written.
-double rounded(double number, int digits) {
-  if (!(number > 0.0) || !std::isfinite(number)) {
-    return number;
-  }
-  const double unit = std::pow(10.0, std::floor(std::log10(number)) - digits + 1.0);
-  return std::round(number / unit) * unit;
 }
 
 FitError rounded(FitError error) {

@@ -14,6 +14,7 @@
 
 #include "sim/base/suggest.hpp"
 #include "sim/model/op_shape.hpp"
+#include "sim/profile/fit/base64.hpp"
 #include "sim/profile/fit/directions.hpp"
 #include "sim/profile/fit/fit_rows.hpp"
 
@@ -47,7 +48,6 @@ void write_sizes(std::string& text, std::span<const Axis> axes, std::span<const 
 }
 
 void write_factors(std::string& text, const KernelFit& fit) {
-  const double unit = std::pow(10.0, fit.decimals);
   const auto rank = static_cast<std::size_t>(fit.log_slowdown.rank);
   const std::span<const Axis> axes = fit.axes;
   std::size_t first = 0;
@@ -62,9 +62,10 @@ void write_factors(std::string& text, const KernelFit& fit) {
     text += '\n';
     for (std::size_t site = 0; site < sites.count(); ++site) {
       write_sizes(text, axes.subspan(first, sites.width), sites.site(site));
+      text += factors.empty() ? "" : " ";
       for (std::size_t r = 0; r < (factors.empty() ? 0 : rank); ++r) {
         const double factor = static_cast<double>(factors[site * rank + r]);
-        fmt::format_to(std::back_inserter(text), " {}", std::lround(factor * unit));
+        write_base64(text, std::lround(factor / fit.unit), fit.letters);
       }
       text += '\n';
     }
@@ -201,7 +202,7 @@ class BlockReader {
                             axes.size(),
                             axes.size() == 1 ? "size" : "sizes",
                             shown(word)),
-                "a line is the sizes, a colon, and the numbers: \"4096: 12 -7 ...\"");
+                "a line is the sizes, a colon, and the rest: \"4096: gAf+...\"");
         return {};
       }
       at.push_back(coordinate_of_size(axes[i], *size));
@@ -274,8 +275,30 @@ void open_direction(std::string_view line, int number, BlockReader& block, Kerne
   fit.log_slowdown.factors.emplace_back();
 }
 
-/// Greatest factor that is read, in units of the last decimal.
-constexpr long kGreatestFactor = 1'000'000'000;
+/// The factors behind a site's sizes: the letters of each in turn, without spaces.
+void read_site_factors(std::string_view letters, int number, BlockReader& block, KernelFit& fit) {
+  const auto rank = static_cast<std::size_t>(fit.log_slowdown.rank);
+  const auto each = static_cast<std::size_t>(fit.letters);
+  if (letters.size() != rank * each) {
+    block.mistake(
+        number,
+        fmt::format(
+            "expected {} factors of {} letters, found {} letters", rank, each, letters.size()),
+        "as many factors as the rank; a direction of one site may leave them out");
+    return;
+  }
+  for (std::size_t at = 0; at < letters.size(); at += each) {
+    const std::optional<long> factor = read_base64(letters.substr(at, each));
+    if (!factor) {
+      block.mistake(number,
+                    fmt::format("\"{}\" is no number in base 64", shown(letters.substr(at, each))),
+                    "letters are A to Z, a to z, 0 to 9, + and /");
+      return;
+    }
+    fit.log_slowdown.factors.back().push_back(
+        static_cast<float>(static_cast<double>(*factor) * fit.unit));
+  }
+}
 
 /// A line of a site and its factors.
 void read_site(std::string_view line, int number, BlockReader& block, KernelFit& fit) {
@@ -293,26 +316,15 @@ void read_site(std::string_view line, int number, BlockReader& block, KernelFit&
     return;
   }
   sites.at.insert(sites.at.end(), at.begin(), at.end());
-  const auto unit = static_cast<float>(std::pow(10.0, fit.decimals));
-  std::vector<float>& factors = function.factors.back();
-  const std::size_t before = factors.size();
-  for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
-    const std::optional<long> factor = parsed<long>(word);
-    if (!factor || std::abs(*factor) > kGreatestFactor) {
-      block.mistake(number,
-                    fmt::format("expected a whole number, found \"{}\"", shown(word)),
-                    "factors count units of the last decimal");
-      return;
-    }
-    factors.push_back(static_cast<float>(*factor) / unit);
+  const std::string_view letters = words.next();
+  if (!letters.empty() || !first) {
+    read_site_factors(letters, number, block, fit);
   }
-  const auto rank = static_cast<std::size_t>(function.rank);
-  const std::size_t found = factors.size() - before;
-  const bool none = found == 0 && first;
-  if (found != rank && !none) {
+  const std::string_view more = words.next();
+  if (!more.empty()) {
     block.mistake(number,
-                  fmt::format("expected {} factors, as many as the rank, found {}", rank, found),
-                  "a direction of one site may leave them out");
+                  fmt::format("expected nothing behind the factors, found \"{}\"", shown(more)),
+                  "the letters of a line's factors are one word");
   }
 }
 
@@ -349,8 +361,9 @@ void check_directions(BlockReader& block, int last_line, const KernelFit& fit) {
 }
 
 void read_factors(TomlTable& table, KernelFit& fit) {
-  const std::string text = table.text("factors", "m\\n1: 812 -33\\n2: 790 -21");
-  if (!table.sound("factors") || !table.sound("op") || !table.sound("rank")) {
+  const std::string text = table.text("factors", "m\\n1: gAq3\\n2: f+k9");
+  if (!table.sound("factors") || !table.sound("op") || !table.sound("rank") ||
+      !table.sound("letters") || !table.sound("unit")) {
     return;
   }
   BlockReader block(table, "factors");
@@ -528,7 +541,8 @@ std::string fit_text(const KernelFit& fit) {
     }
     text += "]\n";
   }
-  text += fmt::format("rank = {}\ndecimals = {}\n", fit.log_slowdown.rank, fit.decimals);
+  text += fmt::format(
+      "rank = {}\nletters = {}\nunit = {:.6g}\n", fit.log_slowdown.rank, fit.letters, fit.unit);
   write_factors(text, fit);
   if (!fit.points.empty()) {
     write_points(text, fit);
@@ -537,7 +551,6 @@ std::string fit_text(const KernelFit& fit) {
 }
 
 KernelFit read_fit(TomlTable& table) {
-  constexpr int kMostDecimals = 8;
   KernelFit fit;
   fit.key = read_key(table);
   fit.rows = table.integer("rows", {.least = 1, .example = 20000});
@@ -550,8 +563,9 @@ KernelFit read_fit(TomlTable& table) {
   fit.complete = table.flag_or("complete", false);
   fit.log_slowdown.rank = static_cast<int>(
       table.integer("rank", {.least = 1, .most = Separable::kMostRank, .example = 12}));
-  fit.decimals = static_cast<int>(
-      table.integer("decimals", {.least = 0, .most = kMostDecimals, .example = 3}));
+  fit.letters = static_cast<int>(
+      table.integer("letters", {.least = 1, .most = kMostBase64Letters, .example = 2}));
+  fit.unit = table.number("unit", {.least = 1e-12, .most = 1e3, .example = 5e-4});
   read_factors(table, fit);
   if (fit.complete) {
     fit.neighbour_weights =
@@ -566,7 +580,8 @@ KernelFit read_fit(TomlTable& table) {
     }
   }
   read_points(table, fit);
-  for (const std::string_view key : {"factors", "points", "neighbour_weights", "rank", "op"}) {
+  for (const std::string_view key :
+       {"factors", "points", "neighbour_weights", "rank", "letters", "unit", "op"}) {
     if (!table.sound(key)) {
       fit.points.clear();
       fit.complete = false;

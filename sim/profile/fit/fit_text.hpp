@@ -15,20 +15,22 @@
 //   errors = [0.11, 0.06]               // of times up to each limit, and beyond the last
 //   error_limits_us = [5.1]
 //   rank = 12
-//   decimals = 3
+//   letters = 2
+//   unit = 0.000488
 //   factors = """
 //   m
-//   1: 812 -33 ...
-//   2: 790 -21 ...
+//   1: gAq3...
+//   2: f+k9...
 //   n
 //   ..."""
 //   points = """
 //   1 1024 7168: 6.04
 //   ..."""
 //
-// `factors` lists the sites of each direction below the names of its axes, with their factors in
-// units of the last decimal; `points` the kept rows by their sizes, with the time in microseconds
-// and, where all rows are kept, the residual in units of 0.0001.
+// `factors` lists the sites of each direction below the names of its axes, with their factors, one
+// after the other, each a whole number of units in so many letters of base 64 (base64.hpp);
+// `points` the kept rows by their sizes, with the time in microseconds and, where all rows are
+// kept, the residual in units of 0.0001.
 #pragma once
 
 #include <string>

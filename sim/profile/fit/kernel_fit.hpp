@@ -64,7 +64,8 @@ struct KernelFit {
   std::int64_t tile = 0;   // GEMM rows and columns are counted in whole tiles of this; 0: exactly
   int sms = 0;             // SMs of the rows; 0: all of the GPU, or an axis
   Separable log_slowdown;  // log of time over (speed of light + floor)
-  int decimals = 3;        // of the factors, which are rounded to them
+  double unit = 1e-3;      // the factors are whole numbers of it
+  int letters = 2;         // that write a factor, in base 64; see base64.hpp
   FitError error;
   std::vector<FitPoint> points;           // chosen rows of the table, or all of them
   bool complete = false;                  // points are all rows: their residuals correct the fit

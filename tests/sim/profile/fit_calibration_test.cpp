@@ -58,7 +58,7 @@ struct Judged {
 };
 
 /// Hides every fifth row, on average, of those that are wanted, and fits the others.
-void judge(const std::string& file, const Wanted& wanted, bool complete, Judged& judged) {
+Judged judge(const std::string& file, const Wanted& wanted, bool complete) {
   std::mt19937_64 random(20);
   std::vector<Sample> seen;
   std::vector<Sample> hidden;
@@ -67,11 +67,10 @@ void judge(const std::string& file, const Wanted& wanted, bool complete, Judged&
       (random() % 5 == 0 ? hidden : seen).push_back(sample);
     }
   }
-  ASSERT_GT(hidden.size(), 20U) << file;
   FitOptions options;
   options.keep_all_points = complete;
   const std::vector<KernelFit> fits = fit_kernels(seen, h100(), "table", options);
-  std::size_t told = 0;
+  Judged judged;
   for (const Sample& sample : hidden) {
     const KernelKey key = key_of(sample.op, sample.library);
     const auto fit = std::ranges::find(fits, key, &KernelFit::key);
@@ -82,9 +81,9 @@ void judge(const std::string& file, const Wanted& wanted, bool complete, Judged&
     const FitEstimate found = estimate(*fit, sample.op, h100(), sms);
     judged.misses.push_back(std::abs(found.time / sample.time - 1.0));
     judged.inside += std::abs(sample.time / found.time - 1.0) <= found.error ? 1 : 0;
-    ++told;
   }
-  EXPECT_GE(static_cast<double>(told), 0.98 * static_cast<double>(hidden.size())) << file;
+  EXPECT_GE(static_cast<double>(judged.misses.size()), 0.98 * static_cast<double>(hidden.size()));
+  return judged;
 }
 
 class FitCalibration : public ::testing::Test {
@@ -96,34 +95,45 @@ class FitCalibration : public ::testing::Test {
   }
 };
 
-void expect(Judged& judged, double median, double p90) {
-  EXPECT_LE(judged.quantile(0.5), median);
-  EXPECT_LE(judged.quantile(0.9), p90);
-  EXPECT_GE(judged.covered(), 0.80);
-  EXPECT_LE(judged.covered(), 0.95);
+/// What is asked of the hidden rows of one table.
+struct Asked {
+  double median = 0.0;
+  double p90 = 0.0;
+};
+constexpr Asked kCompact = {.median = 0.05, .p90 = 0.15};
+constexpr Asked kCompactExpertLayers = {.median = 0.07, .p90 = 0.20};
+constexpr Asked kAllRows = {.median = 0.02, .p90 = 0.08};
+constexpr Asked kAllRowsOfGemm = {.median = 0.03, .p90 = 0.10};
+
+/// Each table by itself: a family's good tables do not make up for a bad one.
+void expect(const std::string& file, const Asked& asked, const Wanted& wanted, bool complete) {
+  SCOPED_TRACE(file + (complete ? ", all rows kept" : ""));
+  Judged judged = judge(file, wanted, complete);
+  ASSERT_GT(judged.misses.size(), 20U);
+  EXPECT_LE(judged.quantile(0.5), asked.median);
+  EXPECT_LE(judged.quantile(0.9), asked.p90);
+  // Of few hidden rows the share inside is itself uncertain: two standard deviations of it.
+  const double doubt = 2.0 * std::sqrt(0.9 * 0.1 / static_cast<double>(judged.misses.size()));
+  EXPECT_GE(judged.covered(), std::min(0.80, 0.90 - doubt));
+  EXPECT_LE(judged.covered(), std::max(0.95, 0.90 + doubt));
 }
 
 TEST_F(FitCalibration, Gemm) {
-  const Wanted fp8 = [](const Sample& sample) {
-    return sample.op.precision == Precision::kFp8Block;
-  };
-  Judged judged;
-  judge(
+  expect(
       "h100_sxm__gemm__gemm_perf__vllm-0.24.0.csv.gz",
-      [&fp8](const Sample& sample) { return fp8(sample) && sample.library != "vllm/deepgemm"; },
-      false,
-      judged);
-  expect(judged, 0.05, 0.15);
+      kCompact,
+      [](const Sample& sample) {
+        return sample.op.precision == Precision::kFp8Block && sample.library != "vllm/deepgemm";
+      },
+      false);
 }
 
 TEST_F(FitCalibration, GemmWithAllRows) {
-  Judged judged;
-  judge(
+  expect(
       "h100_sxm__gemm__gemm_perf__vllm-0.24.0.csv.gz",
+      kAllRowsOfGemm,
       [](const Sample& sample) { return sample.library == "vllm/flashinfer"; },
-      true,
-      judged);
-  expect(judged, 0.03, 0.10);
+      true);
 }
 
 TEST_F(FitCalibration, Attention) {
@@ -131,56 +141,41 @@ TEST_F(FitCalibration, Attention) {
     const auto& shape = std::get<AttentionShape>(sample.op.shape);
     return shape.window != 0 && shape.qk_dim <= 128;
   };
-  for (const bool complete : {false, true}) {
-    Judged prefill;
-    judge("h100_sxm__attention__context_attention_perf__trtllm-1.3.0rc20.csv.gz",
-          sliding,
-          complete,
-          prefill);
-    expect(prefill, complete ? 0.02 : 0.05, complete ? 0.08 : 0.15);
-    Judged decode;
-    judge("h100_sxm__attention__generation_attention_perf__trtllm-1.3.0rc20.csv.gz",
-          sliding,
-          complete,
-          decode);
-    expect(decode, complete ? 0.02 : 0.05, complete ? 0.08 : 0.15);
+  for (const std::string part : {"context", "generation"}) {
+    const std::string file =
+        "h100_sxm__attention__" + part + "_attention_perf__trtllm-1.3.0rc20.csv.gz";
+    expect(file, kCompact, sliding, false);
+    expect(file, kAllRows, sliding, true);
   }
 }
 
 TEST_F(FitCalibration, Mla) {
-  for (const bool complete : {false, true}) {
-    Judged judged;
-    for (const std::string file : {"context_mla_perf__trtllm-1.3.0rc20.csv",
-                                   "generation_mla_perf__trtllm-1.3.0rc20.csv",
-                                   "mla_context_module_perf__trtllm-1.3.0rc20.csv.gz",
-                                   "mla_generation_module_perf__trtllm-1.3.0rc20.csv.gz",
-                                   "wideep_generation_mla_perf__sglang-0.5.10.csv"}) {
-      judge("h100_sxm__mla__" + file, any, complete, judged);
-    }
-    expect(judged, complete ? 0.02 : 0.05, complete ? 0.08 : 0.15);
+  for (const std::string table : {"context_mla_perf__trtllm-1.3.0rc20.csv",
+                                  "generation_mla_perf__trtllm-1.3.0rc20.csv",
+                                  "mla_context_module_perf__trtllm-1.3.0rc20.csv.gz",
+                                  "mla_generation_module_perf__trtllm-1.3.0rc20.csv.gz",
+                                  "wideep_generation_mla_perf__sglang-0.5.10.csv"}) {
+    expect("h100_sxm__mla__" + table, kCompact, any, false);
+    expect("h100_sxm__mla__" + table, kAllRows, any, true);
   }
 }
 
 TEST_F(FitCalibration, ExpertLayers) {
-  Judged judged;
-  judge(
+  expect(
       "h100_sxm__moe__moe_perf__trtllm-1.3.0rc20.csv.gz",
+      kCompactExpertLayers,
       [](const Sample& sample) { return !std::get<MoeShape>(sample.op.shape).gated; },
-      false,
-      judged);
-  judge(
+      false);
+  expect(
       "h100_sxm__moe__moe_perf__sglang-0.5.14.csv.gz",
+      kCompactExpertLayers,
       [](const Sample& sample) { return sample.op.precision == Precision::kInt4Weights; },
-      false,
-      judged);
-  expect(judged, 0.07, 0.20);
+      false);
 }
 
 TEST_F(FitCalibration, Collectives) {
-  Judged judged;
-  judge("h100_sxm__comm__nccl_perf__nccl-2.29.2.csv", any, false, judged);
-  judge("h100_sxm__comm__wideep_deepep_normal_perf__sglang-0.5.12.csv", any, false, judged);
-  expect(judged, 0.05, 0.15);
+  expect("h100_sxm__comm__nccl_perf__nccl-2.29.2.csv", kCompact, any, false);
+  expect("h100_sxm__comm__wideep_deepep_normal_perf__sglang-0.5.12.csv", kCompact, any, false);
 }
 
 }  // namespace
