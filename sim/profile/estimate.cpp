@@ -23,18 +23,18 @@ const MeasuredPoint* measured(const Profile& profile,
                               int sms,
                               std::string_view library) {
   const MeasuredPoint* best = nullptr;
-  for (const MeasuredPoint& point : profile.points) {
+  for_each_point(profile, op.kind, [&](const MeasuredPoint& point) {
     // Where a kernel's SMs are a size of its own, the roofline cannot tell what others would do.
     const bool other_kernel = point.sms != sms && has_sms_axis(axes_of(op.kind));
     if (other_kernel || !(point.op == op) || !is_run_by(point, library)) {
-      continue;
+      return;
     }
     const int away = std::abs(point.sms - sms);
     const int best_away = best == nullptr ? away + 1 : std::abs(best->sms - sms);
     if (away < best_away || (away == best_away && !point.transferred)) {
       best = &point;
     }
-  }
+  });
   return best;
 }
 
@@ -197,6 +197,12 @@ std::string_view name(Origin origin) {
   return "";
 }
 
+void index_kinds(Profile& profile) {
+  profile.points_by_kind =
+      KindIndex(profile.points, [](const MeasuredPoint& point) { return point.op.kind; });
+  profile.fits_by_kind = KindIndex(profile.fits, [](const KernelFit& fit) { return fit.key.kind; });
+}
+
 std::string what_is_missing(const Profile& profile, const Op& op) {
   const Bytes outside = network_traffic(op);
   if (outside > Bytes() && profile.gpu.nic == Bandwidth()) {
@@ -210,9 +216,9 @@ const KernelFit* find_fit(const Profile& profile, const Op& op, std::string_view
   const KernelKey asked = key_of(op, {});
   const KernelFit* best = nullptr;
   std::tuple<double, bool, bool> best_unlike;
-  for (const KernelFit& fit : profile.fits) {
+  for_each_fit(profile, op.kind, [&](const KernelFit& fit) {
     if (!same_kernel(fit.key, asked) || !is_library(fit.key.library, library)) {
-      continue;
+      return;
     }
     // Of a library's kernels the one that was measured at such sizes; of any library the first.
     const bool one_of_kernels = !library.empty() && fit.key.library != library;
@@ -223,7 +229,7 @@ const KernelFit* find_fit(const Profile& profile, const Op& op, std::string_view
       best = &fit;
       best_unlike = unlike;
     }
-  }
+  });
   return best;
 }
 

@@ -183,21 +183,20 @@ std::vector<Neighbour> neighbours_of(const Profile& profile,
                                      const Coordinates& at,
                                      std::string_view library) {
   std::vector<Neighbour> neighbours;
-  for (const MeasuredPoint& point : profile.points) {
-    if (point.op.kind != op.kind || point.op.precision != op.precision ||
-        !is_run_by(point, library)) {
-      continue;
+  for_each_point(profile, op.kind, [&](const MeasuredPoint& point) {
+    if (point.op.precision != op.precision || !is_run_by(point, library)) {
+      return;
     }
     const Seconds least = speed_of_light(point.op, profile.gpu, point.sms);
     if (least <= Seconds()) {
-      continue;  // a kernel without work says nothing of others
+      return;  // a kernel without work says nothing of others
     }
     const Coordinates there = coordinates(point.op, point.sms);
     neighbours.push_back({.point = &point,
                           .at = there,
                           .distance = distance(at, there),
                           .utilisation = least / point.time});
-  }
+  });
   return neighbours;
 }
 

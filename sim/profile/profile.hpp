@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "sim/profile/fit/correction.hpp"
 #include "sim/profile/fit/kernel_fit.hpp"
 #include "sim/profile/gpu.hpp"
+#include "sim/profile/kind_index.hpp"
 
 namespace towtank {
 
@@ -89,11 +91,48 @@ struct Profile {
   std::string launch_source;
   std::optional<Transfer> transfer;
   std::array<std::array<LinkEfficiency, kMedia>, kTransferKinds> links;
+  KindIndex points_by_kind;  // made by index_kinds(); without them estimates look at everything
+  KindIndex fits_by_kind;
 
   const LinkEfficiency& link(TransferKind kind, Medium medium) const {
     return links[static_cast<std::size_t>(kind)][static_cast<std::size_t>(medium)];
   }
 };
+
+/// Makes the indices by kind. To be called again when measurements or fits were added.
+void index_kinds(Profile& profile);
+
+/// Calls `visit` with each measurement of a kind, in the order of the profile.
+template <typename Visit>
+void for_each_point(const Profile& profile, OpKind kind, Visit visit) {
+  if (profile.points_by_kind.is_of(profile.points.size())) {
+    for (const std::uint32_t i : profile.points_by_kind.of(kind)) {
+      visit(profile.points[i]);
+    }
+    return;
+  }
+  for (const MeasuredPoint& point : profile.points) {
+    if (point.op.kind == kind) {
+      visit(point);
+    }
+  }
+}
+
+/// Calls `visit` with each fit of a kind, in the order of the profile.
+template <typename Visit>
+void for_each_fit(const Profile& profile, OpKind kind, Visit visit) {
+  if (profile.fits_by_kind.is_of(profile.fits.size())) {
+    for (const std::uint32_t i : profile.fits_by_kind.of(kind)) {
+      visit(profile.fits[i]);
+    }
+    return;
+  }
+  for (const KernelFit& fit : profile.fits) {
+    if (fit.key.kind == kind) {
+      visit(fit);
+    }
+  }
+}
 
 /// A kernel time and how it is known. What it points to is owned by the profile.
 struct Estimate {

@@ -39,6 +39,7 @@ Profile read_with_transfer(const std::string& path, const std::string& directory
   }
   mistakes.throw_if_any();
   correct_fits(profile);
+  index_kinds(profile);
   return profile;
 }
 
