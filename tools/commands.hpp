@@ -46,7 +46,10 @@ void add_simulate(CLI::App& program, Invocation& invocation);
 void add_compare(CLI::App& program, Invocation& invocation);
 void add_check(CLI::App& program, Invocation& invocation);
 void add_list(CLI::App& program, Invocation& invocation);
+void add_experts(CLI::App& program, Invocation& invocation);
 void add_profile(CLI::App& program, Invocation& invocation);
+void add_topology(CLI::App& program, Invocation& invocation);
+void add_network(CLI::App& program, Invocation& invocation);
 
 /// Adds `--set key=value`, which may stand several times.
 void add_overrides(CLI::App& command, std::vector<std::string>& texts);

@@ -128,7 +128,10 @@ int parse_and_run(int argc, const char* const* argv) {
   add_compare(program, invocation);
   add_check(program, invocation);
   add_list(program, invocation);
+  add_experts(program, invocation);
   add_profile(program, invocation);
+  add_topology(program, invocation);
+  add_network(program, invocation);
   program.footer(kExamples);  // after the subcommands, which would inherit it
   try {
     program.parse(argc, argv);

@@ -168,10 +168,8 @@ ProfileReport profile_report(const Profile& profile) {
 std::vector<ResolvedOp> resolved_ops(const Scenario& scenario, const Profile& profile) {
   const OpGraph graph =
       lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded);
-  const Simulation simulation{.graph = &graph,
-                              .cluster = &scenario.cluster,
-                              .profile = &profile,
-                              .communication_sms = scenario.plan.communication_sms};
+  const Simulation simulation{
+      .graph = &graph, .profile = &profile, .communication_sms = scenario.plan.communication_sms};
   const std::vector<double> runs = runs_of_segments(graph);
   std::map<std::pair<std::string, int>, ResolvedOp> ops;
   Seconds total;

@@ -116,13 +116,13 @@ std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
                                           const std::vector<TrainingPlan>& plans) {
   std::vector<SimulatedStep> steps(plans.size());
   std::vector<Simulation> simulations;
+  const std::vector<JobLayout> jobs = lay_out(scenario.model, plans, scenario.cluster, folding);
   for (std::size_t i = 0; i < plans.size(); ++i) {
     steps[i].plan = plans[i];
     // make_unique would copy the graph, which Boost cannot move.
     steps[i].graph.reset(  // NOLINT(modernize-make-unique)
-        new OpGraph(lower_training_step(scenario.model, plans[i], scenario.cluster, folding)));
+        new OpGraph(lower_training_step(jobs[i])));
     simulations.push_back({.graph = steps[i].graph.get(),
-                           .cluster = &scenario.cluster,
                            .profile = &kernels.profile(),
                            .kernels = &kernels,
                            .communication_sms = plans[i].communication_sms});
@@ -245,6 +245,9 @@ MemoryReport worst_memory(const Scenario& scenario,
 std::vector<LinkReport> link_reports(const Timeline& timeline) {
   std::map<Medium, LinkReport> busiest;
   for (const LinkUse& use : timeline.links) {
+    if (use.rank < 0) {
+      continue;
+    }
     const double utilisation = use.carried / (use.capacity * timeline.end);
     const int pipeline = timeline.ranks[static_cast<std::size_t>(use.rank)].pipeline;
     const auto [entry, is_new] = busiest.try_emplace(use.medium);
@@ -456,7 +459,6 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
   report.ranks = rank_reports(timeline, phases, memory);
   report.critical_path = critical_path(timeline);
   report.origins = origin_shares({.graph = main.graph.get(),
-                                  .cluster = &scenario.cluster,
                                   .profile = &profile,
                                   .kernels = &kernels,
                                   .communication_sms = scenario.plan.communication_sms});

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/base/units.hpp"
+#include "sim/cluster/fabric_spec.hpp"
 
 namespace towtank {
 
@@ -15,8 +18,16 @@ struct GpuLink {
   Seconds latency;
 };
 
+/// A GPU that is not as fast as the others, or whose links are not.
+struct GpuFault {
+  int gpu = 0;            // numbered node by node
+  double slowdown = 1.0;  // its kernels take this much longer
+  double nvlink = 1.0;    // fraction of the bandwidth that is left
+  double nic = 1.0;       // likewise
+};
+
 /// Nodes of identical GPUs. Inside a node every GPU reaches every other through its NVLink port and
-/// a non-blocking switch; between nodes through its own NIC and a non-blocking fabric.
+/// a non-blocking switch; between nodes through its own NIC and the fabric.
 struct Cluster {
   std::string name;
   std::string gpu;  // name of the profile that knows this GPU
@@ -24,6 +35,9 @@ struct Cluster {
   int gpus_per_node = 0;
   GpuLink nvlink;
   GpuLink nic;
+  std::vector<GpuFault> faults = {};  // at most one a GPU
+  /// The wires inside nodes and between them; without it, both are non-blocking.
+  std::optional<FabricSpec> fabric = {};
 
   int gpus() const { return nodes * gpus_per_node; }
 };

@@ -9,7 +9,7 @@
 #include <simgrid/s4u.hpp>
 
 #include "sim/base/error.hpp"
-#include "sim/engine/ports.hpp"
+#include "sim/engine/platform.hpp"
 
 namespace towtank {
 namespace {
@@ -20,8 +20,6 @@ namespace sg = simgrid::s4u;
 struct Shipment {
   Route route;
   std::uint64_t bytes = 0;
-  std::size_t port = 0;  // of the source, in Execution::carried
-  double carried = 0.0;  // by that port, all copies
 };
 
 /// Operations that start together and end together. A member is at the gate when everything it
@@ -36,9 +34,9 @@ struct Rendezvous {
 /// The state that the actors share. SimGrid runs them one at a time, so nothing is guarded.
 class Executor {
  public:
-  Executor(const OpGraph& graph, const Workload& workload, const Ports& ports);
+  Executor(const OpGraph& graph, const Workload& workload, const Platform& platform);
 
-  void start_actors(const Ports& ports);
+  void start_actors(const Platform& platform);
 
   /// The record of what ran; to be called once, after the engine has stopped.
   Execution take_execution() { return std::move(execution_); }
@@ -60,20 +58,20 @@ class Executor {
   Execution execution_;
 };
 
-Executor::Executor(const OpGraph& graph, const Workload& workload, const Ports& ports)
+Executor::Executor(const OpGraph& graph, const Workload& workload, const Platform& platform)
     : graph_(graph),
       workload_(workload),
       pending_(boost::num_vertices(graph.dependencies), 0),
       blocked_(boost::num_vertices(graph.dependencies), nullptr) {
-  for (const WireTraffic& traffic : workload.traffics) {
+  shipments_.reserve(graph.traffics.size());
+  for (std::size_t traffic = 0; traffic < graph.traffics.size(); ++traffic) {
+    const std::vector<Flow>& flows = graph.traffics[traffic].flows;
     std::vector<Shipment>& shipments = shipments_.emplace_back();
-    for (const WireFlow& flow : traffic.flows) {
-      const auto bytes = static_cast<std::uint64_t>(std::llround(flow.bytes.si()));
-      shipments.push_back({.route = ports.route(flow),
-                           .bytes = bytes,
-                           .port = static_cast<std::size_t>(flow.source * kMedia) +
-                                   static_cast<std::size_t>(flow.medium),
-                           .carried = static_cast<double>(bytes) * flow.copies});
+    shipments.reserve(flows.size());
+    for (std::size_t flow = 0; flow < flows.size(); ++flow) {
+      const Bytes bytes = workload.traffics[traffic].flows[flow];
+      shipments.push_back({.route = platform.route(flows[flow]),
+                           .bytes = static_cast<std::uint64_t>(std::llround(bytes.si()))});
     }
   }
   for (const auto& edge : boost::make_iterator_range(boost::edges(graph.dependencies))) {
@@ -86,15 +84,14 @@ Executor::Executor(const OpGraph& graph, const Workload& workload, const Ports& 
     }
   }
   execution_.completions.reserve(pending_.size());
-  execution_.carried.resize(graph.ranks.size() * kMedia, 0.0);
+  execution_.carried.resize(graph.wires.size(), 0.0);
 }
 
-void Executor::start_actors(const Ports& ports) {
-  for (std::size_t rank = 0; rank < graph_.streams.size(); ++rank) {
-    for (const std::vector<Vertex>& stream : graph_.streams[rank]) {
+void Executor::start_actors(const Platform& platform) {
+  for (const auto& streams : graph_.streams) {
+    for (const std::vector<Vertex>& stream : streams) {
       if (!stream.empty()) {
-        sg::Actor::create(
-            "stream", ports.home(static_cast<int>(rank)), [this, &stream] { run_stream(stream); });
+        sg::Actor::create("stream", platform.home(), [this, &stream] { run_stream(stream); });
       }
     }
   }
@@ -146,8 +143,9 @@ void Executor::work(const Node& node) {
     send(index);
     return;
   }
+  const double slowdown = graph_.ranks[static_cast<std::size_t>(node.rank)].slowdown;
   if (workload_.segments[index] > Seconds()) {
-    sg::this_actor::sleep_for(workload_.segments[index].si());
+    sg::this_actor::sleep_for(workload_.segments[index].si() * slowdown);
   }
   ++execution_.activities;
 }
@@ -168,8 +166,11 @@ void Executor::send(std::size_t traffic) {
   for (const sg::CommPtr& flow : under_way) {
     flow->wait();
   }
-  for (const Shipment& shipment : shipments) {
-    execution_.carried[shipment.port] += shipment.carried;
+  for (std::size_t flow = 0; flow < shipments.size(); ++flow) {
+    for (const Hop& hop : graph_.traffics[traffic].flows[flow].hops) {
+      execution_.carried[static_cast<std::size_t>(hop.wire)] +=
+          static_cast<double>(shipments[flow].bytes) * hop.times;
+    }
   }
   execution_.activities += static_cast<std::int64_t>(shipments.size());
 }
@@ -226,11 +227,11 @@ class QuietEngine {
 
 }  // namespace
 
-Execution execute(const OpGraph& graph, const Workload& workload, const Cluster& cluster) {
+Execution execute(const OpGraph& graph, const Workload& workload) {
   QuietEngine engine;
-  const Ports ports(static_cast<int>(graph.ranks.size()), cluster, workload.traffics);
-  Executor executor(graph, workload, ports);
-  executor.start_actors(ports);
+  const Platform platform(graph);
+  Executor executor(graph, workload, platform);
+  executor.start_actors(platform);
   engine.run();
   Execution execution = executor.take_execution();
   check(execution.completions.size() == boost::num_vertices(graph.dependencies),

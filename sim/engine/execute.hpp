@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "sim/cluster/cluster.hpp"
 #include "sim/engine/workload.hpp"
 #include "sim/graph/op_graph.hpp"
 
@@ -19,12 +18,12 @@ struct Completion {
 
 struct Execution {
   std::vector<Completion> completions;  // in the order in which they ended
-  std::vector<double> carried;          // bytes that left a port: [rank * kMedia + medium]
+  std::vector<double> carried;          // (wires): bytes through one real wire
   std::int64_t activities = 0;          // segments run and flows carried
 };
 
 /// Runs the graph to its end. SimGrid allows this once per process. The graph must be able to
 /// finish (see check_graph_finishes); an operation left over is a BrokenClaim.
-Execution execute(const OpGraph& graph, const Workload& workload, const Cluster& cluster);
+Execution execute(const OpGraph& graph, const Workload& workload);
 
 }  // namespace towtank

@@ -59,34 +59,38 @@ std::vector<Share> segment_shares(const Segment& segment, const Simulation& simu
   return shares;
 }
 
-/// Time the busiest port of `medium` would need for the traffic if nothing else were under way.
-Seconds lone_time(const WireTraffic& wire, Medium medium, const Cluster& cluster) {
-  std::map<std::pair<int, bool>, Bytes> loads;  // (rank, outgoing) -> bytes
-  for (const WireFlow& flow : wire.flows) {
-    if (flow.medium == medium) {
-      loads[{flow.source, true}] += flow.copies * flow.bytes;
-      loads[{flow.destination, false}] += flow.copies * flow.bytes;
+/// The wire that would need longest for the traffic if nothing else were under way.
+const Wire* busiest_wire(const Traffic& traffic, const WireTraffic& costed, const OpGraph& graph) {
+  std::map<int, Bytes> loads;
+  for (std::size_t i = 0; i < traffic.flows.size(); ++i) {
+    for (const Hop& hop : traffic.flows[i].hops) {
+      loads[hop.wire] += hop.times * costed.flows[i];
     }
   }
-  Bytes busiest;
-  for (const auto& [side, load] : loads) {
-    busiest = std::max(busiest, load);
+  const Wire* busiest = nullptr;
+  Seconds longest;
+  for (const auto& [index, load] : loads) {
+    const Wire& wire = graph.wires[static_cast<std::size_t>(index)];
+    const Seconds time = load / wire.capacity;
+    if (busiest == nullptr || time > longest) {
+      busiest = &wire;
+      longest = time;
+    }
   }
-  return busiest / (medium == Medium::kNvlink ? cluster.nvlink : cluster.nic).bandwidth;
+  return busiest;
 }
 
 std::vector<Share> traffic_shares(const Traffic& traffic,
-                                  const WireTraffic& wire,
+                                  const WireTraffic& costed,
                                   const Simulation& simulation) {
-  if (wire.flows.empty()) {
+  const Wire* const wire = busiest_wire(traffic, costed, *simulation.graph);
+  if (wire == nullptr) {
     return {};
   }
-  const Seconds nvlink = lone_time(wire, Medium::kNvlink, *simulation.cluster);
-  const Seconds nic = lone_time(wire, Medium::kNic, *simulation.cluster);
-  const Medium slower = nvlink > nic ? Medium::kNvlink : Medium::kNic;
-  return {{.cause = std::string(name(slower)) + " " + std::string(name(traffic.kind)),
+  const std::string where = wire->rank >= 0 ? std::string(name(wire->medium)) : wire->name;
+  return {{.cause = where + " " + std::string(name(traffic.kind)),
            .fraction = 1.0,
-           .error = simulation.profile->link(traffic.kind, slower).error}};
+           .error = simulation.profile->link(traffic.kind, wire->medium).error}};
 }
 
 }  // namespace

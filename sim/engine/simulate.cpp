@@ -95,18 +95,18 @@ std::vector<Event> events_of(const OpGraph& graph,
   return events;
 }
 
-std::vector<LinkUse> links_of(const OpGraph& graph,
-                              const Cluster& cluster,
-                              const std::vector<double>& carried) {
+/// The wires that something went through, and all ports.
+std::vector<LinkUse> links_of(const OpGraph& graph, const std::vector<double>& carried) {
   std::vector<LinkUse> links;
-  for (std::size_t rank = 0; rank < graph.ranks.size(); ++rank) {
-    for (const Medium medium : {Medium::kNvlink, Medium::kNic}) {
-      const GpuLink& port = medium == Medium::kNvlink ? cluster.nvlink : cluster.nic;
-      links.push_back({.rank = static_cast<int>(rank),
-                       .medium = medium,
-                       .carried = Bytes(carried[rank * kMedia + static_cast<std::size_t>(medium)]),
-                       .capacity = port.bandwidth});
-    }
+  links.reserve(graph.wires.size());
+  for (std::size_t i = 0; i < graph.wires.size(); ++i) {
+    const Wire& wire = graph.wires[i];
+    links.push_back({.name = wire.name,
+                     .rank = wire.rank,
+                     .medium = wire.medium,
+                     .carried = Bytes(carried[i]),
+                     .capacity = wire.capacity,
+                     .members = wire.members});
   }
   return links;
 }
@@ -127,7 +127,7 @@ Timeline timeline_of(const Simulation& simulation, Labels labels, const Executio
   }
   timeline.events = events_of(graph, labels, execution.completions);
   timeline.labels = std::move(labels.labels);
-  timeline.links = links_of(graph, *simulation.cluster, execution.carried);
+  timeline.links = links_of(graph, execution.carried);
   timeline.end = Seconds(timeline.events.empty() ? 0.0 : timeline.events.back().end);
   timeline.activities = execution.activities;
   return timeline;
@@ -141,8 +141,7 @@ Timeline simulate(const Simulation& simulation) {
   const OpGraph& graph = *simulation.graph;
   check_graph_finishes(graph);
   const Workload workload = cost_operations(simulation);
-  const std::string message =
-      run_in_worker([&] { return to_message(execute(graph, workload, *simulation.cluster)); });
+  const std::string message = run_in_worker([&] { return to_message(execute(graph, workload)); });
   Timeline timeline =
       timeline_of(simulation, label_operations(simulation, workload), from_message(message));
   timeline.wall_seconds = std::chrono::duration<double>(Clock::now() - begin).count();

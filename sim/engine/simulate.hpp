@@ -8,7 +8,6 @@
 #include <span>
 #include <vector>
 
-#include "sim/cluster/cluster.hpp"
 #include "sim/graph/op_graph.hpp"
 #include "sim/profile/kernel_times.hpp"
 #include "sim/profile/profile.hpp"
@@ -19,7 +18,6 @@ namespace towtank {
 /// One thing to simulate; the pointed-to objects must outlive the call.
 struct Simulation {
   const OpGraph* graph = nullptr;
-  const Cluster* cluster = nullptr;
   const Profile* profile = nullptr;
   const KernelTimes* kernels = nullptr;  // of that profile, shared by several; null: none to share
   int communication_sms = 0;  // SMs that communication kernels hold while they share the GPU

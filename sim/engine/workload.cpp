@@ -18,19 +18,14 @@ Seconds cost_segment(const Segment& segment, const Simulation& simulation) {
 }
 
 WireTraffic cost_traffic(const Traffic& traffic, const Simulation& simulation) {
-  const Cluster& cluster = *simulation.cluster;
   WireTraffic wire;
+  wire.flows.reserve(traffic.flows.size());
   for (const Flow& flow : traffic.flows) {
     const LinkEfficiency& link = simulation.profile->link(traffic.kind, flow.medium);
     const double efficiency = traffic.shares_gpu ? link.shared : link.alone;
     check(efficiency > 0.0 && flow.copies >= 1, "a flow has copies and moves at some speed");
-    const GpuLink& port = flow.medium == Medium::kNvlink ? cluster.nvlink : cluster.nic;
-    wire.delay = std::max(wire.delay, link.start_up + port.latency);
-    wire.flows.push_back({.source = flow.source,
-                          .destination = flow.destination,
-                          .medium = flow.medium,
-                          .copies = flow.copies,
-                          .bytes = flow.bytes / efficiency});
+    wire.delay = std::max(wire.delay, link.start_up + flow.latency);
+    wire.flows.push_back(flow.bytes / efficiency);
   }
   return wire;
 }

@@ -5,26 +5,16 @@
 #include <vector>
 
 #include "sim/base/units.hpp"
-#include "sim/base/vocabulary.hpp"
 #include "sim/profile/profile.hpp"
 
 namespace towtank {
 
 struct Simulation;
 
-/// A flow as the wire sees it. `bytes` is one copy, protocol overhead included.
-struct WireFlow {
-  int source = 0;
-  int destination = 0;
-  Medium medium = Medium::kNic;
-  int copies = 1;
-  Bytes bytes;
-};
-
-/// A traffic as the wire sees it: nothing moves for `delay`, then all flows start.
+/// A traffic as the wires see it: nothing moves for `delay`, then all flows start.
 struct WireTraffic {
   Seconds delay;
-  std::vector<WireFlow> flows;
+  std::vector<Bytes> flows;  // (flows of the traffic): one copy of each, protocol overhead included
 };
 
 /// Indices are those of the graph's segments and traffics.
@@ -39,8 +29,8 @@ int sms_of_segment(const Simulation& simulation, bool shares_gpu);
 /// Time of a kernel, from the shared answers where there are any.
 Estimate kernel_estimate(const Simulation& simulation, const Op& op, int sms);
 
-/// Segments last the sum of their kernels' estimates and launches. Flows carry payload over
-/// efficiency; the delay is the largest start-up plus link latency of a traffic's flows.
+/// Segments last the sum of their kernels' estimates and launches, on a sound GPU. Flows carry
+/// payload over efficiency; the delay is the largest start-up plus latency of a traffic's flows.
 Workload cost_operations(const Simulation& simulation);
 
 }  // namespace towtank

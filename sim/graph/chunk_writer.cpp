@@ -51,23 +51,11 @@ struct OpenChunk {
 
 class ProgramWriter {
  public:
-  explicit ProgramWriter(GraphWriter& writer) : writer_(writer), job_(writer.job()) {
-    const TokenShard shard = job_.plan.token_shard(job_.model.moe.experts, job_.model.moe.top_k);
-    const auto make = [&](UnitKind unit, bool shares_gpu) {
-      return add_unit_segments(
-          unit, job_.model, shard, job_.plan.recipe, shares_gpu, writer_.segments());
-    };
-    for (const UnitKind unit : {UnitKind::kEmbedding,
-                                UnitKind::kDenseLayer,
-                                UnitKind::kMoeLayer,
-                                UnitKind::kMtpLayer,
-                                UnitKind::kHead}) {
-      units_[unit] = {.alone = make(unit, false), .shared = make(unit, true)};
-    }
-  }
+  explicit ProgramWriter(GraphWriter& writer) : writer_(writer), job_(writer.job()) {}
 
   GradientsReady write() {
     for (int sim = 0; sim < writer_.simulated_ranks(); ++sim) {
+      units_ = &units_of(sim);
       write_program(sim);
     }
     for (const auto& [input, vertex] : needs_) {
@@ -79,6 +67,37 @@ class ProgramWriter {
   }
 
  private:
+  /// The segments that a rank works through; ranks whose experts receive as much share them.
+  const std::map<UnitKind, UnitVariants>& units_of(int sim) {
+    const TokenShard shard = shard_of(sim);
+    const auto [entry, is_new] = units_of_rows_.try_emplace(shard.expert_rows);
+    if (!is_new) {
+      return entry->second;
+    }
+    const auto make = [&](UnitKind unit, bool shares_gpu) {
+      return add_unit_segments(
+          unit, job_.model, shard, job_.plan.recipe, shares_gpu, writer_.segments());
+    };
+    for (const UnitKind unit : {UnitKind::kEmbedding,
+                                UnitKind::kDenseLayer,
+                                UnitKind::kMoeLayer,
+                                UnitKind::kMtpLayer,
+                                UnitKind::kHead}) {
+      entry->second[unit] = {.alone = make(unit, false), .shared = make(unit, true)};
+    }
+    return entry->second;
+  }
+
+  TokenShard shard_of(int sim) const {
+    const TokenShard balanced = job_.plan.token_shard(job_.model.moe.experts, job_.model.moe.top_k);
+    if (!job_.experts) {
+      return balanced;
+    }
+    const int place = job_.mesh.position(writer_.rank(sim)) % job_.plan.expert;
+    const auto copies = static_cast<double>(job_.plan.tokens_per_rank() * job_.model.moe.top_k);
+    return job_.experts->shard(balanced, at(place), copies);
+  }
+
   void write_program(int sim) {
     sends_under_way_.clear();
     for (const Slot& slot : job_.schedule.programs[at(writer_.pipeline(sim))]) {
@@ -235,7 +254,7 @@ class ProgramWriter {
     if (unit >= chunk.count()) {
       return;
     }
-    const UnitVariants& variants = units_.at(chunk.units[at(unit)]);
+    const UnitVariants& variants = units_->at(chunk.units[at(unit)]);
     const int segment = (shared ? variants.shared : variants.alone).*part;
     if (segment >= 0) {
       Chain aside{
@@ -245,7 +264,7 @@ class ProgramWriter {
   }
 
   const UnitSegments& segments_of(const OpenChunk& chunk, int unit) const {
-    const UnitVariants& variants = units_.at(chunk.units[at(unit)]);
+    const UnitVariants& variants = units_->at(chunk.units[at(unit)]);
     return chunk.shared ? variants.shared : variants.alone;
   }
 
@@ -331,7 +350,8 @@ class ProgramWriter {
 
   GraphWriter& writer_;
   const JobLayout& job_;
-  std::map<UnitKind, UnitVariants> units_;
+  std::map<std::int64_t, std::map<UnitKind, UnitVariants>> units_of_rows_;
+  const std::map<UnitKind, UnitVariants>* units_ = nullptr;  // of the rank being written
   std::map<Arrival, Vertex> arrivals_;
   std::vector<std::pair<Arrival, Vertex>> needs_;
   std::vector<OpenChunk> finished_;      // of the slot being written, in a blocking plan

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/graph/ports.hpp"
 
 namespace towtank {
 namespace {
@@ -20,21 +21,28 @@ std::vector<double> fingerprint(const std::vector<Flow>& flows) {
                    {static_cast<double>(flow.destination),
                     static_cast<double>(flow.medium),
                     flow.bytes.si(),
-                    static_cast<double>(flow.copies)});
+                    static_cast<double>(flow.copies),
+                    flow.latency.si()});
+    for (const Hop& hop : flow.hops) {
+      numbers.insert(numbers.end(),
+                     {static_cast<double>(hop.wire), static_cast<double>(hop.times)});
+    }
   }
   return numbers;
 }
 
 }  // namespace
 
-GraphWriter::GraphWriter(const JobLayout& job, OpGraph& graph)
-    : job_(job), graph_(graph), traffic_(job.model, job.plan, job.mesh, job.classes) {
-  for (std::size_t i = 0; i < job.classes.representatives.size(); ++i) {
-    const int rank = job.classes.representatives[i];
-    graph_.ranks.push_back(
-        {.rank = rank, .pipeline = job.mesh.pipeline(rank), .members = job.classes.members[i]});
+GraphWriter::GraphWriter(const JobLayout& job, OpGraph& graph) : job_(job), graph_(graph) {
+  for (std::size_t i = 0; i < job.classes.ranks.representatives.size(); ++i) {
+    const int rank = job.classes.ranks.representatives[i];
+    graph_.ranks.push_back({.rank = rank,
+                            .pipeline = job.mesh.pipeline(rank),
+                            .members = job.classes.ranks.members[i]});
     graph_.streams.emplace_back();
   }
+  add_ports(job.cluster, graph_);
+  traffic_.emplace(job, graph_);
 }
 
 int GraphWriter::add_slot(SlotLabel label) {
@@ -65,17 +73,18 @@ void GraphWriter::experts(Chain& chain, TransferKind kind, bool shares_gpu) {
   const int own = rank(chain.sim);
   collective(chain,
              StreamKind::kExpert,
-             traffic_.experts(kind, own, shares_gpu),
+             traffic_->experts(kind, own, shares_gpu),
              job_.mesh.expert_group(own));
 }
 
 void GraphWriter::context(Chain& chain, TransferKind kind) {
   const int own = rank(chain.sim);
-  collective(chain, StreamKind::kExpert, traffic_.context(kind, own), job_.mesh.context_group(own));
+  collective(
+      chain, StreamKind::kExpert, traffic_->context(kind, own), job_.mesh.context_group(own));
 }
 
 void GraphWriter::ring(Chain& chain, TransferKind kind, const std::vector<int>& group, Bytes size) {
-  collective(chain, StreamKind::kData, traffic_.ring(kind, rank(chain.sim), group, size), group);
+  collective(chain, StreamKind::kData, traffic_->ring(kind, rank(chain.sim), group, size), group);
 }
 
 void GraphWriter::boundary(Chain& chain, int to_rank) {
@@ -83,7 +92,7 @@ void GraphWriter::boundary(Chain& chain, int to_rank) {
   const bool onwards = job_.mesh.pipeline(to_rank) > job_.mesh.pipeline(own);
   extend(chain,
          {.work = Node::Work::kTraffic,
-          .index = traffic_index(chain.sim, traffic_.boundary(own, to_rank)),
+          .index = traffic_index(chain.sim, traffic_->boundary(own, to_rank)),
           .rank = chain.sim,
           .stream = onwards ? StreamKind::kNext : StreamKind::kPrevious,
           .slot = chain.slot,
@@ -149,15 +158,33 @@ int GraphWriter::traffic_index(int sim, Traffic traffic) {
   return entry->second;
 }
 
-/// Members of a group meet for the n-th time on a stream; one simulated member meets nobody.
+/// Groups with equally many members of each class are one; -1 where one simulated rank would meet
+/// nobody else.
+int GraphWriter::group_number(const std::vector<int>& group) {
+  const auto [entry, is_new] = groups_.try_emplace(group, -1);
+  if (is_new) {
+    std::map<int, int> members_of_class;
+    for (const int member : group) {
+      ++members_of_class[sim_of(member)];
+    }
+    if (members_of_class.size() > 1) {
+      entry->second =
+          kinds_of_groups_
+              .try_emplace(std::move(members_of_class), static_cast<int>(kinds_of_groups_.size()))
+              .first->second;
+    }
+  }
+  return entry->second;
+}
+
+/// Members of a group meet for the n-th time on a stream.
 int GraphWriter::rendezvous(int sim, StreamKind stream, const std::vector<int>& group) {
-  if (graph_.folded || group.size() < 2) {
+  const int number = group_number(group);
+  if (number < 0) {
     return -1;
   }
-  const int first = group.front();
-  const int size = static_cast<int>(group.size());
-  const int turn = turns_[{sim, stream, first, size}]++;
-  return meetings_.try_emplace({stream, first, size, turn}, static_cast<int>(meetings_.size()))
+  const int turn = turns_[{sim, stream, number}]++;
+  return meetings_.try_emplace({stream, number, turn}, static_cast<int>(meetings_.size()))
       .first->second;
 }
 

@@ -6,26 +6,11 @@
 #include <tuple>
 #include <vector>
 
+#include "sim/graph/job_layout.hpp"
 #include "sim/graph/op_graph.hpp"
-#include "sim/graph/rank_classes.hpp"
 #include "sim/graph/traffic.hpp"
-#include "sim/model/architecture.hpp"
-#include "sim/plan/mesh.hpp"
-#include "sim/plan/schedule.hpp"
-#include "sim/plan/stages.hpp"
-#include "sim/plan/training_plan.hpp"
 
 namespace towtank {
-
-/// A job laid out on its ranks. The model and the plan are the caller's.
-struct JobLayout {
-  const Architecture& model;
-  const TrainingPlan& plan;
-  Mesh mesh;
-  Schedule schedule;
-  std::vector<Stage> stages;
-  RankClasses classes;
-};
 
 /// Nodes of which each waits for the one before it.
 struct Chain {
@@ -46,7 +31,7 @@ class GraphWriter {
   int simulated_ranks() const { return static_cast<int>(graph_.ranks.size()); }
   int rank(int sim) const { return graph_.ranks[static_cast<std::size_t>(sim)].rank; }
   int pipeline(int sim) const { return job_.mesh.pipeline(rank(sim)); }
-  int sim_of(int rank) const { return job_.classes.class_of[static_cast<std::size_t>(rank)]; }
+  int sim_of(int rank) const { return job_.classes.ranks.class_of[static_cast<std::size_t>(rank)]; }
 
   int add_slot(SlotLabel label);
   int add_segment(Segment segment);
@@ -80,16 +65,17 @@ class GraphWriter {
   void collective(Chain& chain, StreamKind stream, Traffic traffic, const std::vector<int>& group);
   int traffic_index(int sim, Traffic traffic);
   int rendezvous(int sim, StreamKind stream, const std::vector<int>& group);
+  int group_number(const std::vector<int>& group);
 
   const JobLayout& job_;
   OpGraph& graph_;
-  TrafficMaker traffic_;
+  std::optional<TrafficMaker> traffic_;  // once the graph has its ports
   // (rank, kind, shares_gpu, bytes and destinations of the flows) -> index: equal traffics are one.
   std::map<std::tuple<int, TransferKind, bool, std::vector<double>>, int> traffics_;
-  std::map<std::tuple<int, StreamKind, int, int>, int>
-      turns_;  // (sim, stream, group) -> meetings so far
-  std::map<std::tuple<StreamKind, int, int, int>, int>
-      meetings_;  // (stream, group, turn) -> rendezvous
+  std::map<std::vector<int>, int> groups_;                    // members -> number
+  std::map<std::map<int, int>, int> kinds_of_groups_;         // members of each class -> number
+  std::map<std::tuple<int, StreamKind, int>, int> turns_;     // (sim, stream, group) -> meetings
+  std::map<std::tuple<StreamKind, int, int>, int> meetings_;  // (stream, group, turn) -> rendezvous
 };
 
 }  // namespace towtank

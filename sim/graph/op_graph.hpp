@@ -22,8 +22,27 @@ struct Segment {
   bool shares_gpu = false;  // communication kernels hold some SMs meanwhile
 };
 
-/// `copies` equal transfers of `bytes` each between one rank's port and as many peers' ports.
-/// Folded: `destination` stands for all peers and the transfer takes `copies` shares of both ports.
+/// Something that flows fill: one direction of a rank's port, or of a cable of the fabric. Folded,
+/// a wire stands for all that carry the same.
+struct Wire {
+  std::string name;  // "nic out", "leaf to spine", ...
+  Medium medium = Medium::kNic;
+  int rank = -1;  // into OpGraph::ranks, whose port it is; -1: of the fabric
+  Bandwidth capacity;
+  std::int64_t members = 1;  // real wires that it stands for
+};
+
+/// How often a flow takes a share of a wire: the number of real flows like it that one real wire
+/// carries.
+struct Hop {
+  int wire = 0;  // into OpGraph::wires
+  int times = 1;
+
+  friend auto operator<=>(const Hop&, const Hop&) = default;
+};
+
+/// `copies` equal transfers of `bytes` each from one rank to as many peers that behave alike.
+/// Folded: `destination` stands for all those peers, and one simulated flow has the rate of each.
 /// Unfolded: copies = 1 and every peer has its own flow.
 struct Flow {
   int source = 0;       // rank index in OpGraph::ranks
@@ -31,6 +50,8 @@ struct Flow {
   Medium medium = Medium::kNic;
   Bytes bytes;  // payload of one copy
   int copies = 1;
+  std::vector<Hop> hops = {};  // what it fills on its way; no wire twice
+  Seconds latency = {};        // of its way, before the first byte arrives
 };
 
 /// The flows one rank starts in one communication; they start together, it ends with the last.
@@ -72,17 +93,18 @@ struct SimulatedRank {
   int rank = 0;      // global rank in the job
   int pipeline = 0;  // its pipeline coordinate
   std::int64_t members = 1;
+  double slowdown = 1.0;  // kernels take this much longer than on a sound GPU
 };
 
 struct OpGraph {
   std::vector<SimulatedRank> ranks;
+  std::vector<Wire> wires;  // the ports of each rank in turn (see ports.hpp), then the fabric's
   std::vector<Segment> segments;
   std::vector<Traffic> traffics;
   std::vector<SlotLabel> slots;
   Dependencies dependencies;
   /// Order of each stream: (rank, stream) -> vertices.
   std::vector<std::array<std::vector<Vertex>, kStreamKinds>> streams;
-  bool folded = true;
 };
 
 }  // namespace towtank

@@ -2,209 +2,123 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
 #include <numeric>
+#include <unordered_map>
 
 namespace towtank {
 namespace {
+
+using Colours = std::vector<std::uint64_t>;
 
 std::size_t at(int index) {
   return static_cast<std::size_t>(index);
 }
 
-/// Numbers distinct keys in the order in which they first appear.
-template <typename Key>
-class Numbering {
- public:
-  int number(const Key& key) {
-    return numbers_.try_emplace(key, static_cast<int>(numbers_.size())).first->second;
-  }
-  std::size_t size() const { return numbers_.size(); }
+/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014) over two numbers.
+std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t hash = a * 0x9e3779b97f4a7c15ULL + b;
+  hash = (hash ^ (hash >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  hash = (hash ^ (hash >> 27U)) * 0x94d049bb133111ebULL;
+  return hash ^ (hash >> 31U);
+}
 
- private:
-  std::map<Key, int> numbers_;
-};
+std::uint64_t mixed(int a, std::uint64_t b) {
+  return mixed(static_cast<std::uint64_t>(a), b);
+}
 
-/// A rank's colour and, relation by relation, the colours it is related to.
+/// What relations say of each thing in one round: sums of hashes, since multisets have no order.
 struct Surroundings {
-  int colour = 0;
-  std::vector<std::pair<int, int>> groups;      // (label, colour of the group)
-  std::vector<std::pair<int, int>> neighbours;  // (label, colour of the neighbour)
-
-  friend auto operator<=>(const Surroundings&, const Surroundings&) = default;
+  Colours ranks;
+  Colours wires;
 };
 
-/// Each group's colour: equal for groups with equal multisets of members' colours.
-std::vector<int> group_colours(const RankRelations& relations, const std::vector<int>& colours) {
-  Numbering<std::vector<int>> seen;
-  std::vector<int> result;
-  for (const std::vector<int>& group : relations.groups) {
-    std::vector<int> of_members;
-    of_members.reserve(group.size());
-    for (const int member : group) {
-      of_members.push_back(colours[at(member)]);
+void add_groups(const RankRelations& relations, const Colours& ranks, Surroundings& seen) {
+  Colours groups(at(relations.groups), 0);
+  for (const auto& [label, group, rank] : relations.memberships) {
+    groups[at(group)] += mixed(label, ranks[at(rank)]);
+  }
+  for (const auto& [label, group, rank] : relations.memberships) {
+    seen.ranks[at(rank)] += mixed(label, mixed(3, groups[at(group)]));
+  }
+}
+
+void add_sendings(const RankRelations& relations,
+                  const Colours& ranks,
+                  const Colours& wires,
+                  Surroundings& seen) {
+  std::size_t crossing = 0;
+  for (std::size_t i = 0; i < relations.sendings.size(); ++i) {
+    const auto& [label, from, to] = relations.sendings[i];
+    std::uint64_t way = 0;
+    const std::size_t first = crossing;
+    while (crossing < relations.crossings.size() &&
+           at(relations.crossings[crossing].sending) == i) {
+      const RankRelations::Crossing& over = relations.crossings[crossing++];
+      way += mixed(over.share, wires[at(over.wire)]);
     }
-    std::ranges::sort(of_members);
-    result.push_back(seen.number(of_members));
+    const std::uint64_t sending =
+        mixed(mixed(label, way), mixed(ranks[at(from)], mixed(0, ranks[at(to)])));
+    seen.ranks[at(from)] += mixed(1, sending);
+    seen.ranks[at(to)] += mixed(2, sending);
+    for (std::size_t over = first; over < crossing; ++over) {
+      seen.wires[at(relations.crossings[over].wire)] +=
+          mixed(relations.crossings[over].share, sending);
+    }
   }
-  return result;
 }
 
-std::vector<std::pair<int, int>> coloured(const std::vector<std::pair<int, int>>& relations,
-                                          const std::vector<int>& colours) {
-  std::vector<std::pair<int, int>> result;
-  result.reserve(relations.size());
-  for (const auto& [label, index] : relations) {
-    result.emplace_back(label, colours[at(index)]);
+void refine(const Colours& seen, Colours& colours) {
+  for (std::size_t i = 0; i < colours.size(); ++i) {
+    colours[i] = mixed(colours[i], seen[i]);
   }
-  std::ranges::sort(result);
-  return result;
 }
 
-RankClasses classes(const std::vector<int>& colours) {
-  RankClasses result;
-  result.class_of = colours;
-  for (std::size_t rank = 0; rank < colours.size(); ++rank) {
-    const std::size_t colour = at(colours[rank]);
-    if (colour == result.representatives.size()) {
-      result.representatives.push_back(static_cast<int>(rank));
+Partition partition(const Colours& colours) {
+  Partition result;
+  result.class_of.reserve(colours.size());
+  std::unordered_map<std::uint64_t, int> numbers;
+  for (std::size_t i = 0; i < colours.size(); ++i) {
+    const auto [entry, is_new] =
+        numbers.try_emplace(colours[i], static_cast<int>(result.members.size()));
+    if (is_new) {
+      result.representatives.push_back(static_cast<int>(i));
       result.members.push_back(0);
     }
-    ++result.members[colour];
+    result.class_of.push_back(entry->second);
+    ++result.members[at(entry->second)];
   }
   return result;
 }
-
-/// A program without its directions.
-std::vector<int> signature(const Program& program) {
-  std::vector<int> words;
-  const auto write = [&words](const Chunk& chunk) {
-    words.insert(words.end(), {static_cast<int>(chunk.pass), chunk.stage, chunk.micro_batch});
-  };
-  for (const Slot& slot : program) {
-    write(slot.chunk);
-    if (slot.overlapped) {
-      write(*slot.overlapped);
-    }
-    words.push_back(-1);
-  }
-  return words;
-}
-
-/// Writes the relations of a training step down, group by group.
-class RelationWriter {
- public:
-  RelationWriter(const Mesh& mesh, const Schedule& schedule) : mesh_(mesh), schedule_(schedule) {
-    const std::size_t ranks = at(mesh.ranks());
-    relations_.attributes.resize(ranks);
-    relations_.memberships.resize(ranks);
-    relations_.neighbours.resize(ranks);
-  }
-
-  RankRelations write() {
-    Numbering<std::vector<int>> programs;
-    for (int pipeline = 0; pipeline < schedule_.ranks(); ++pipeline) {
-      const int program = programs.number(signature(schedule_.programs[at(pipeline)]));
-      for (int rank = mesh_.rank(pipeline, 0); rank < mesh_.rank(pipeline + 1, 0); ++rank) {
-        relations_.attributes[at(rank)] = program;
-      }
-    }
-    for (int stage = 0; stage < schedule_.stages; ++stage) {
-      write_pipeline_neighbours(stage);
-      write_replicas(stage);
-    }
-    write_token_groups();
-    return std::move(relations_);
-  }
-
- private:
-  static constexpr int kExpertGroup = 0;
-  static constexpr int kContextGroup = 1;
-  static constexpr int kFirstOfStage = 2;  // four labels a stage from here on
-
-  /// Activations go from `stage` to the next, at equal positions, over NVLink or the network.
-  void write_pipeline_neighbours(int stage) {
-    if (stage + 1 == schedule_.stages) {
-      return;
-    }
-    for (int direction = 0; direction < schedule_.directions; ++direction) {
-      const int from = rank_of(schedule_, stage, direction);
-      const int to = rank_of(schedule_, stage + 1, direction);
-      for (int rank = mesh_.rank(from, 0); rank < mesh_.rank(from + 1, 0); ++rank) {
-        const int next = mesh_.rank(to, mesh_.position(rank));
-        const int medium = mesh_.node(rank) == mesh_.node(next) ? 0 : 1;
-        relations_.neighbours[at(rank)].emplace_back(label(stage, medium), next);
-        relations_.neighbours[at(next)].emplace_back(label(stage, medium) + 2, rank);
-      }
-    }
-  }
-
-  void write_replicas(int stage) {
-    const std::vector<int> hosts = hosts_of_stage(schedule_, stage);
-    add_group(label(stage, 0), mesh_.dense_replicas(hosts));
-    for (const int rank : mesh_.expert_group(mesh_.rank(hosts.front(), 0))) {
-      add_group(label(stage, 1), mesh_.expert_replicas(hosts, rank));
-    }
-  }
-
-  void write_token_groups() {
-    for (int rank = 0; rank < mesh_.ranks(); ++rank) {
-      const std::vector<int> experts = mesh_.expert_group(rank);
-      if (experts.front() == rank) {
-        add_group(kExpertGroup, experts);
-      }
-      const std::vector<int> context = mesh_.context_group(rank);
-      if (context.front() == rank) {
-        add_group(kContextGroup, context);
-      }
-    }
-  }
-
-  static int label(int stage, int kind) { return kFirstOfStage + 4 * stage + kind; }
-
-  void add_group(int label, std::vector<int> members) {
-    const int group = static_cast<int>(relations_.groups.size());
-    for (const int member : members) {
-      relations_.memberships[at(member)].emplace_back(label, group);
-    }
-    relations_.groups.push_back(std::move(members));
-  }
-
-  const Mesh& mesh_;
-  const Schedule& schedule_;
-  RankRelations relations_;
-};
 
 }  // namespace
 
 RankClasses equitable_partition(const RankRelations& relations) {
-  std::vector<int> colours = relations.attributes;
-  std::size_t colour_count = 0;
+  Colours ranks = relations.attributes;
+  Colours wires = relations.wires;
+  RankClasses classes{.ranks = partition(ranks), .wires = partition(wires)};
   while (true) {
-    const std::vector<int> of_groups = group_colours(relations, colours);
-    Numbering<Surroundings> seen;
-    std::vector<int> refined;
-    for (std::size_t rank = 0; rank < colours.size(); ++rank) {
-      refined.push_back(seen.number({.colour = colours[rank],
-                                     .groups = coloured(relations.memberships[rank], of_groups),
-                                     .neighbours = coloured(relations.neighbours[rank], colours)}));
+    Surroundings seen{.ranks = Colours(ranks.size(), 0), .wires = Colours(wires.size(), 0)};
+    add_groups(relations, ranks, seen);
+    add_sendings(relations, ranks, wires, seen);
+    refine(seen.ranks, ranks);
+    refine(seen.wires, wires);
+    RankClasses refined{.ranks = partition(ranks), .wires = partition(wires)};
+    // Refinement only splits: as many classes as before are the same classes.
+    if (refined.ranks.members.size() == classes.ranks.members.size() &&
+        refined.wires.members.size() == classes.wires.members.size()) {
+      return refined;
     }
-    colours = std::move(refined);
-    if (seen.size() == colour_count) {
-      return classes(colours);
-    }
-    colour_count = seen.size();
+    classes = std::move(refined);
   }
 }
 
-RankClasses unfolded(int ranks) {
-  std::vector<int> colours(at(ranks));
-  std::iota(colours.begin(), colours.end(), 0);
-  return classes(colours);
-}
-
-RankRelations training_relations(const Mesh& mesh, const Schedule& schedule) {
-  return RelationWriter(mesh, schedule).write();
+Partition unfolded(int things) {
+  Partition result;
+  result.class_of.resize(at(things));
+  std::iota(result.class_of.begin(), result.class_of.end(), 0);
+  result.representatives = result.class_of;
+  result.members.assign(at(things), 1);
+  return result;
 }
 
 }  // namespace towtank

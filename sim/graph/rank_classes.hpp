@@ -1,43 +1,67 @@
-// Ranks that behave alike: the equitable partition that makes cost grow with behaviours, not with
-// GPUs.
+// Ranks and wires that behave alike: the equitable partition that makes cost grow with behaviours,
+// not with GPUs.
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
-
-#include "sim/plan/mesh.hpp"
-#include "sim/plan/schedule.hpp"
 
 namespace towtank {
 
-/// How ranks are related, as far as their timing can depend on each other. Labels tell relations of
-/// different kinds apart.
+/// How ranks and the wires between them are related, as far as their timing can depend on each
+/// other. Labels tell relations of different kinds apart. Flat lists, so that a million ranks fit.
 struct RankRelations {
-  std::vector<int>
-      attributes;  // (ranks): what a rank does by itself: equal numbers, equal programs
-  std::vector<std::vector<int>> groups;                       // members of each group
-  std::vector<std::vector<std::pair<int, int>>> memberships;  // (ranks): (label, group)
-  std::vector<std::vector<std::pair<int, int>>> neighbours;   // (ranks): (label, rank)
+  /// `rank` is a member of `group`: they start and end something together.
+  struct Membership {
+    int label = 0;
+    int group = 0;
+    int rank = 0;
+  };
+  /// `from` sends to `to`.
+  struct Sending {
+    int label = 0;
+    int from = 0;
+    int to = 0;
+  };
+  /// A sending takes a share of a wire that others may fill as well.
+  struct Crossing {
+    int sending = 0;
+    int wire = 0;
+    int share = 1;  // in units that are the same for all
+  };
+
+  /// (ranks): what a rank does by itself: equal numbers, equal programs on equally fast GPUs
+  std::vector<std::uint64_t> attributes;
+  std::vector<std::uint64_t> wires;  // (wires): equal numbers, equal capacities
+  int groups = 0;
+  std::vector<Membership> memberships;
+  std::vector<Sending> sendings;
+  std::vector<Crossing> crossings;  // ascending by sending
 };
 
-/// A partition of the ranks.
-struct RankClasses {
-  std::vector<int> class_of;          // (ranks)
-  std::vector<int> representatives;   // (classes): the lowest rank of each class, ascending
+/// A partition of things that are numbered from 0.
+struct Partition {
+  std::vector<int> class_of;          // (things)
+  std::vector<int> representatives;   // (classes): the lowest of each class, ascending
   std::vector<std::int64_t> members;  // (classes)
+
+  friend bool operator==(const Partition&, const Partition&) = default;
 };
 
-/// The coarsest equitable partition: ranks of one class have equal attributes and, relation by
-/// relation, neighbours and group members of equal classes. Found by colour refinement: start from
-/// the attributes, split by neighbours until nothing splits.
+struct RankClasses {
+  Partition ranks;
+  Partition wires;
+};
+
+/// The coarsest equitable partition: ranks of one class have equal attributes and, label by label,
+/// send to and receive from equally many ranks of each other class over wires of equal classes, and
+/// belong to groups with equally many members of each class; wires of one class have equal
+/// capacities and carry equally many sendings of each kind. Found by colour refinement: start from
+/// the attributes, split by what is related until nothing splits. Colours are 64-bit hashes of
+/// multisets: two different things share a class by accident once in some 10^7 partitions of a
+/// million ranks. Rounds are linear in the relations.
 RankClasses equitable_partition(const RankRelations& relations);
 
-/// Every rank in a class of its own.
-RankClasses unfolded(int ranks);
-
-/// The relations of a training step: programs (directions forgotten, since a bidirectional schedule
-/// is its own mirror image), pipeline neighbours, expert, context and data-parallel groups.
-RankRelations training_relations(const Mesh& mesh, const Schedule& schedule);
+/// Everything in a class of its own.
+Partition unfolded(int things);
 
 }  // namespace towtank

@@ -1,36 +1,24 @@
 // What one rank sends in each kind of communication: flows on its NVLink and NIC ports.
 #pragma once
 
+#include <map>
+#include <utility>
 #include <vector>
 
-#include "sim/cluster/cluster.hpp"
+#include "sim/graph/fabric_hops.hpp"
+#include "sim/graph/job_layout.hpp"
 #include "sim/graph/op_graph.hpp"
-#include "sim/graph/rank_classes.hpp"
-#include "sim/model/architecture.hpp"
-#include "sim/plan/mesh.hpp"
-#include "sim/plan/training_plan.hpp"
 
 namespace towtank {
 
-/// A group's members as one of them reaches them.
-struct Peers {
-  std::vector<int> local;   // other members on the same node
-  std::vector<int> remote;  // on each other node, the member at the same place in its node
-  int next_remote = -1;     // the one of them on the node that follows in the ring; -1: none
-  int nodes = 1;
-};
-
-/// Throws BrokenClaim if the group's nodes hold different numbers of members.
-Peers peers(const Mesh& mesh, const std::vector<int>& group, int rank);
-
-/// Makes the traffics of a training step. With folded classes a flow to equal peers becomes one
-/// flow with as many copies; unfolded, each peer has its own.
+/// Makes the traffics of a training step. Flows of one rank to peers of one class become one flow
+/// with as many copies; unfolded, each peer is a class of its own.
 class TrafficMaker {
  public:
-  TrafficMaker(const Architecture& model,
-               const TrainingPlan& plan,
-               const Mesh& mesh,
-               const RankClasses& classes);
+  /// The ranks and ports of `graph` are there; the wires of the fabric are added. Graph and job
+  /// outlive the maker.
+  TrafficMaker(const JobLayout& job, OpGraph& graph)
+      : job_(job), graph_(graph), fabric_(job, graph) {}
 
   /// Tokens to their experts (FP8 with scales in FP8 recipes) or expert results back (BF16), once
   /// over the NIC to each target node and from there over NVLink.
@@ -49,18 +37,30 @@ class TrafficMaker {
   Traffic ring(TransferKind kind, int rank, const std::vector<int>& group, Bytes size) const;
 
  private:
+  /// What goes over the medium of a fan-out: `each` bytes, after `latency` on the fabric.
+  struct Fan {
+    Medium medium = Medium::kNic;
+    Bytes each;
+    Seconds latency = {};
+  };
+
+  void uneven_experts(TransferKind kind,
+                      int rank,
+                      const std::vector<int>& group,
+                      std::vector<Flow>& flows) const;
+
+  /// Sends to every destination.
   void fan_out(int rank,
                const std::vector<int>& destinations,
-               Medium medium,
-               Bytes each,
+               const Fan& fan,
                std::vector<Flow>& flows) const;
+  Seconds longest(const std::vector<int>& group, bool ring) const;
   int index(int rank) const;
 
-  const Architecture& model_;
-  const TrainingPlan& plan_;
-  const Mesh& mesh_;
-  const RankClasses& classes_;
-  bool folded_;
+  const JobLayout& job_;
+  const OpGraph& graph_;
+  FabricHops fabric_;
+  mutable std::map<std::pair<std::vector<int>, bool>, Seconds> longest_;  // (group, ring)
 };
 
 }  // namespace towtank

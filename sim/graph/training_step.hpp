@@ -2,16 +2,14 @@
 #pragma once
 
 #include "sim/cluster/cluster.hpp"
+#include "sim/graph/job_layout.hpp"
 #include "sim/graph/op_graph.hpp"
 #include "sim/model/architecture.hpp"
 #include "sim/plan/training_plan.hpp"
 
 namespace towtank {
 
-/// Whether one rank stands for all that behave like it, or every rank is in the graph.
-enum class Folding { kFolded, kUnfolded };
-
-/// The graph of a checked plan on a cluster of as many GPUs:
+/// The graph of the job of a checked plan on a cluster of as many GPUs:
 ///
 /// - Chunks of the schedule become segments on the compute stream and dispatches and combines on
 /// the
@@ -24,6 +22,9 @@ enum class Folding { kFolded, kUnfolded };
 ///   are gathered (BF16).
 /// - Context-parallel ranks gather the compressed keys and values of the sequence before each
 ///   attention and return their gradients after its backward pass.
+OpGraph lower_training_step(const JobLayout& job);
+
+/// The same, laid out first.
 OpGraph lower_training_step(const Architecture& model,
                             const TrainingPlan& plan,
                             const Cluster& cluster,

@@ -17,8 +17,7 @@ StageParameters stage_parameters(const Architecture& model,
                                  const TrainingPlan& plan,
                                  const Stage& stage) {
   const BlockParameters block = block_parameters(model);
-  const double local_experts =
-      static_cast<double>(model.moe.experts) / static_cast<double>(plan.expert);
+  const auto local_experts = static_cast<double>(plan.local_experts(model.moe.experts));
   StageParameters result;
   const auto add_precise = [&result](double parameters) {
     result.dense += parameters;

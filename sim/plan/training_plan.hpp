@@ -6,6 +6,7 @@
 
 #include "sim/model/layer_ops.hpp"
 #include "sim/model/recipe.hpp"
+#include "sim/plan/expert_plan.hpp"
 #include "sim/plan/schedule.hpp"
 
 namespace towtank {
@@ -29,7 +30,8 @@ struct TrainingPlan {
   /// does (each chunk ends with a batch of sends and receives that is waited for), or sends each
   /// result as soon as it exists and goes on.
   bool blocking_pipeline = false;
-  int communication_sms = 0;  // SMs taken by communication kernels while they share the GPU
+  int communication_sms = 0;    // SMs taken by communication kernels while they share the GPU
+  ExpertPlan expert_plan = {};  // how tokens fall on experts, and where these are
 
   int ranks() const { return pipeline * data; }
 
@@ -46,11 +48,16 @@ struct TrainingPlan {
   /// Tokens of a micro-batch on one rank.
   std::int64_t tokens_per_rank() const { return micro_batch * sequence / context; }
 
+  /// Routed experts that one rank holds, of `experts` and the redundant ones.
+  std::int64_t local_experts(std::int64_t experts) const {
+    return (experts + expert_plan.redundant) / expert;
+  }
+
   /// What one rank's experts work on in one micro-batch, with balanced routing to `experts` experts
   /// of which a token visits `top_k`. In FP8 every expert's rows are padded, by half a tile on
   /// average.
   TokenShard token_shard(std::int64_t experts, std::int64_t top_k) const {
-    const std::int64_t local = experts / expert;
+    const std::int64_t local = local_experts(experts);
     const std::int64_t padding =
         recipe.gemm == Precision::kFp8Block ? local * kExpertRowTile / 2 : 0;
     return {.tokens = tokens_per_rank(),

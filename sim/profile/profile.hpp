@@ -18,6 +18,7 @@
 #include "sim/profile/fit/kernel_fit.hpp"
 #include "sim/profile/gpu.hpp"
 #include "sim/profile/kind_index.hpp"
+#include "sim/profile/network_costs.hpp"
 
 namespace towtank {
 
@@ -91,6 +92,7 @@ struct Profile {
   std::string launch_source;
   std::optional<Transfer> transfer;
   std::array<std::array<LinkEfficiency, kMedia>, kTransferKinds> links;
+  NetworkCosts network;  // of collectives; empty: none measured
   KindIndex points_by_kind;  // made by index_kinds(); without them estimates look at everything
   KindIndex fits_by_kind;
 

@@ -16,6 +16,7 @@
 #include "sim/base/suggest.hpp"
 #include "sim/profile/dates.hpp"
 #include "sim/profile/fit/fit_text.hpp"
+#include "sim/profile/network_costs_reader.hpp"
 #include "sim/profile/op_text.hpp"
 #include "sim/profile/profile.hpp"
 #include "sim/profile/toml_table.hpp"
@@ -66,16 +67,22 @@ void read_sources(TomlTable& file, Profile& profile) {
   }
 }
 
+std::vector<std::string> source_keys(const Profile& profile) {
+  std::vector<std::string> keys;
+  keys.reserve(profile.sources.size());
+  for (const Source& source : profile.sources) {
+    keys.push_back(source.key);
+  }
+  return keys;
+}
+
 /// The key `source` of a table, which must name one of the profile's sources.
 std::string read_source_key(TomlTable& table, const TomlTable& file, const Profile& profile) {
   std::string key = table.text("source", "datasheet");
   if (!table.sound("source") || !file.sound("sources")) {
     return key;
   }
-  std::vector<std::string> known;
-  for (const Source& source : profile.sources) {
-    known.push_back(source.key);
-  }
+  const std::vector<std::string> known = source_keys(profile);
   if (std::ranges::find(known, key) == known.end()) {
     const std::string hint = nearest_word(key, known).empty()
                                  ? fmt::format("add [sources.{}] with text and date", shown(key))
@@ -290,6 +297,7 @@ Profile read_profile_file(const std::string& path,
   read_links(file, profile);
   read_points(file, profile);
   read_fits(file, profile);
+  profile.network = read_network_costs(file, source_keys(profile));
   file.finish();
   return profile;
 }

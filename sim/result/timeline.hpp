@@ -52,12 +52,15 @@ struct TimelineRank {
   std::int64_t members = 1;  // ranks of the cluster that behave exactly like this one
 };
 
-/// Bytes that left a rank's port, protocol overhead included, and the port's raw bandwidth.
+/// Bytes through one direction of a port or cable, protocol overhead included, and its raw
+/// bandwidth.
 struct LinkUse {
-  int rank = 0;
+  std::string name;  // "nic out", "leaf to spine", ...
+  int rank = -1;     // into Timeline::ranks, whose port it is; -1: of the fabric
   Medium medium = Medium::kNic;
   Bytes carried;
   Bandwidth capacity;
+  std::int64_t members = 1;  // links of the cluster that carry exactly this
 };
 
 struct Timeline {

@@ -80,30 +80,73 @@ std::string files_like(const fs::path& sought, const std::string& spelt) {
                        : suggest(spelt, known);
 }
 
+/// A file that is named as a base, and where its own bases are sought.
+struct BaseFile {
+  TomlNode content;
+  fs::path directory;
+};
+
+/// Reads what `base` names. Throws InputError.
+BaseFile read_base(const TomlNode& base, const fs::path& directory, int depth) {
+  const auto* spelt = std::get_if<std::string>(&base.value);
+  if (spelt == nullptr) {
+    throw InputError(base.place,
+                     fmt::format("'base': expected a file name, found {}", describe(base)));
+  }
+  const fs::path file = (directory / *spelt).lexically_normal();
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    throw InputError(base.place,
+                     fmt::format("there is no base file {}", shown(file.string())),
+                     files_like(file, *spelt));
+  }
+  if (depth == kLongestChain) {
+    throw InputError(base.place, "too many bases of bases", "does a file name itself as its base?");
+  }
+  return {.content = read_toml_file(file.string()), .directory = file.parent_path()};
+}
+
 /// Lays `table` over its base, and that over its own. Throws InputError.
 TomlNode based(TomlNode table, const fs::path& directory, int depth) {
   const std::optional<TomlNode> base = take_base(table);
   if (!base) {
     return table;
   }
-  const auto* spelt = std::get_if<std::string>(&base->value);
-  if (spelt == nullptr) {
-    throw InputError(base->place,
-                     fmt::format("'base': expected a file name, found {}", describe(*base)));
+  BaseFile file = read_base(*base, directory, depth);
+  return laid_over(std::move(table), based(std::move(file.content), file.directory, depth + 1));
+}
+
+bool has_base(const TomlNode& table) {
+  return find_member(table, "base") != nullptr;
+}
+
+/// Lays a scenario over its base, table by table; a table that names a base of its own starts from
+/// that and not from what the scenario's base has there.
+TomlNode based_scenario(TomlNode root, const fs::path& directory, int depth, Mistakes& mistakes) {
+  std::vector<std::string> anew;  // tables that do not start from the scenario's base
+  for (TomlMember& member : std::get<TomlMembers>(root.value)) {
+    if (std::ranges::find(tables_with_base(), member.key) == tables_with_base().end()) {
+      continue;
+    }
+    if (has_base(member.node)) {
+      anew.push_back(member.key);
+    }
+    try {
+      member.node = based(member.node, directory, 0);
+    } catch (const InputError& error) {
+      mistakes.add(error, member.key);
+    }
   }
-  const fs::path file = (directory / *spelt).lexically_normal();
-  std::error_code error;
-  if (!fs::is_regular_file(file, error)) {
-    throw InputError(base->place,
-                     fmt::format("there is no base file {}", shown(file.string())),
-                     files_like(file, *spelt));
+  const std::optional<TomlNode> base = take_base(root);
+  if (!base) {
+    return root;
   }
-  if (depth == kLongestChain) {
-    throw InputError(
-        base->place, "too many bases of bases", "does a file name itself as its base?");
-  }
-  TomlNode below = based(read_toml_file(file.string()), file.parent_path(), depth + 1);
-  return laid_over(std::move(table), std::move(below));
+  BaseFile file = read_base(*base, directory, depth);
+  TomlNode below = based_scenario(std::move(file.content), file.directory, depth + 1, mistakes);
+  std::erase_if(std::get<TomlMembers>(below.value), [&anew](const TomlMember& member) {
+    return std::ranges::find(anew, member.key) != anew.end();
+  });
+  return laid_over(std::move(root), std::move(below));
 }
 
 }  // namespace
@@ -120,17 +163,13 @@ TomlNode read_scenario_document(const std::string& path,
   for (const Override& setting : overrides) {
     apply(setting, root, mistakes);
   }
-  for (TomlMember& member : std::get<TomlMembers>(root.value)) {
-    if (std::ranges::find(tables_with_base(), member.key) == tables_with_base().end()) {
-      continue;
-    }
-    try {
-      member.node = based(member.node, fs::path(path).parent_path(), 0);
-    } catch (const InputError& error) {
-      mistakes.add(error, member.key);
-    }
+  try {
+    return based_scenario(std::move(root), fs::path(path).parent_path(), 0, mistakes);
+  } catch (const InputError& error) {
+    mistakes.add(error, "base");
+    mistakes.throw_if_any();
+    throw;
   }
-  return root;
 }
 
 Place place_in(const TomlNode& document, std::string_view path) {

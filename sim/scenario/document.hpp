@@ -13,13 +13,16 @@ namespace towtank {
 
 /// The tables of a scenario that may name a `base` file, whose top level they are laid over. A base
 /// file may itself have a base. Paths are relative to the directory of the file that names them,
-/// and of the scenario file when the command line does.
+/// and of the scenario file when the command line does. The scenario itself may name a `base`, a
+/// whole scenario that it is laid over; a table with a base of its own starts from that instead of
+/// from what the scenario's base has there.
 const std::vector<std::string>& tables_with_base();
 
 /// Reads the scenario file, puts the overrides in, and lays the tables over their bases. Every
 /// value keeps the place it was written at; an override's is "--set key=value". A base or an
 /// override that cannot be used is recorded in `mistakes`, under the path of its table. Throws
-/// InputError when the scenario file is no TOML, EnvironmentError when it cannot be read.
+/// InputError when the scenario file or its base is no TOML, EnvironmentError when the scenario file
+/// cannot be read.
 TomlNode read_scenario_document(const std::string& path,
                                 const std::vector<Override>& overrides,
                                 Mistakes& mistakes);

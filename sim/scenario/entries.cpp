@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "sim/scenario/document.hpp"
+#include "sim/scenario/expert_load_reader.hpp"
 
 namespace towtank {
 namespace {
@@ -68,6 +69,12 @@ void add_cluster(const Cluster& cluster, Entries& entries) {
   entries.add("cluster.gpus_per_node", cluster.gpus_per_node);
   add_link("cluster.nvlink", cluster.nvlink, entries);
   add_link("cluster.nic", cluster.nic, entries);
+  for (const GpuFault& fault : cluster.faults) {
+    const std::string key = fmt::format("cluster.fault.gpu {}", fault.gpu);
+    entries.add(key + ".slowdown", fmt::format("{:.10g}", fault.slowdown));
+    entries.add(key + ".nvlink", fmt::format("{:.10g}", fault.nvlink));
+    entries.add(key + ".nic", fmt::format("{:.10g}", fault.nic));
+  }
 }
 
 std::string text_of(const Recompute& recompute) {
@@ -102,6 +109,12 @@ void add_plan(const TrainingPlan& plan, Entries& entries) {
   entries.add("plan.communication_sms", plan.communication_sms);
 }
 
+void add_experts(const ExpertPlan& experts, Entries& entries) {
+  entries.add("experts.load", load_text(experts.load));
+  entries.add("experts.placement", name(experts.placement));
+  entries.add("experts.redundant", experts.redundant);
+}
+
 void add_training(const Scenario& scenario, Entries& entries) {
   entries.add("training.sequence", scenario.plan.sequence);
   entries.add("training.batch", scenario.plan.batch);
@@ -129,6 +142,7 @@ std::vector<ScenarioEntry> scenario_entries(const Scenario& scenario, const Toml
   add_model(scenario.model, entries);
   add_cluster(scenario.cluster, entries);
   add_plan(scenario.plan, entries);
+  add_experts(scenario.plan.expert_plan, entries);
   add_training(scenario, entries);
   entries.add("prices.name", scenario.price.name);
   entries.add("prices.per_gpu",

@@ -10,8 +10,10 @@
 
 #include "sim/base/suggest.hpp"
 #include "sim/profile/toml_table.hpp"
+#include "sim/scenario/cluster_reader.hpp"
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/entries.hpp"
+#include "sim/scenario/expert_load_reader.hpp"
 #include "sim/scenario/metrics.hpp"
 #include "sim/scenario/rules.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -90,27 +92,6 @@ Architecture read_model(TomlTable table) {
       .moe = read_moe(table.table("moe", "moe.experts = 256"))};
   table.finish();
   return model;
-}
-
-GpuLink read_link(TomlTable table) {
-  const GpuLink link{.bandwidth = table.bandwidth("bandwidth"), .latency = table.time("latency")};
-  table.finish();
-  return link;
-}
-
-Cluster read_cluster(TomlTable table) {
-  Cluster cluster{
-      .name = table.text("name", "256 nodes of 8 H800"),
-      .gpu = table.text("gpu", "h800-sxm"),
-      .nodes = to_int(table.integer("nodes", {.least = 1, .most = kMostRanks, .example = 256})),
-      .gpus_per_node =
-          to_int(table.integer("gpus_per_node", {.least = 1, .most = 1024, .example = 8})),
-      .nvlink = read_link(
-          table.table("nvlink", "nvlink = {bandwidth = \"200 GB/s\", latency = \"3.33 us\"}")),
-      .nic = read_link(
-          table.table("nic", "nic = {bandwidth = \"400 Gbit/s\", latency = \"3.7 us\"}"))};
-  table.finish();
-  return cluster;
 }
 
 /// A price set in another place than its source would carry a source that does not say it.
@@ -252,14 +233,16 @@ PublishedFigure read_published(TomlTable& table) {
   return figure;
 }
 
-Scenario read_document(const TomlNode& document, Mistakes& mistakes) {
+Scenario read_document(const TomlNode& document, const std::string& path, Mistakes& mistakes) {
   TomlTable root(document, "", mistakes);
   Scenario scenario;
   scenario.title = root.text("title", "DeepSeek-V3 on 2,048 H800s");
   scenario.model = read_model(root.table("model", "model.base = \"models/deepseek-v3.toml\""));
-  scenario.cluster =
-      read_cluster(root.table("cluster", "cluster.base = \"clusters/h800-2048.toml\""));
+  scenario.cluster = read_cluster(
+      root.table("cluster", "cluster.base = \"clusters/h800-2048.toml\""), path, mistakes);
   scenario.plan = read_plan(root.table("plan", "plan.pipeline = 16"));
+  scenario.plan.expert_plan = read_expert_plan(
+      root, document, scenario.model.moe, std::filesystem::path(path).parent_path(), mistakes);
   scenario.price = read_price(root.table("prices", "prices.base = \"prices/h800-rental.toml\""));
   read_training(root.table("training", "training.sequence = 4096"), scenario);
   for (TomlTable& figure : root.tables("published")) {
@@ -274,7 +257,7 @@ Scenario read_document(const TomlNode& document, Mistakes& mistakes) {
 Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides) {
   Mistakes mistakes;
   const TomlNode document = read_scenario_document(path, overrides, mistakes);
-  Scenario scenario = read_document(document, mistakes);
+  Scenario scenario = read_document(document, path, mistakes);
   check_rules(scenario, document, mistakes);
   mistakes.throw_if_any();
   scenario.path = path;

@@ -13,6 +13,7 @@
 
 #include "sim/base/quantity_text.hpp"
 #include "sim/scenario/document.hpp"
+#include "sim/scenario/expert_load_reader.hpp"
 
 namespace towtank {
 namespace {
@@ -45,6 +46,18 @@ class Rules {
     if (!holds && sound(paths)) {
       mistakes_.add(
           *paths.begin(), place_in(document_, *paths.begin()), std::move(message), std::move(hint));
+    }
+  }
+
+  /// The experts' load and layout, on a group that was found right.
+  void require_possible(const ExpertPlan& plan, const ExpertLayer& layer, const GroupShape& shape) {
+    if (sound({"model.moe.experts",
+               "model.moe.top_k",
+               "model.moe.groups",
+               "model.moe.groups_per_token",
+               "plan.expert",
+               "cluster.gpus_per_node"})) {
+      check_expert_plan(plan, layer, shape, document_, mistakes_);
     }
   }
 
@@ -199,7 +212,7 @@ void check_experts(const Scenario& scenario, Rules& rules) {
           "{} data ranks do not divide into expert-parallel groups of {}", plan.data, plan.expert),
       hint);
   rules.require(
-      moe.experts % plan.expert == 0,
+      plan.expert_plan.redundant > 0 || moe.experts % plan.expert == 0,
       {"plan.expert", "model.moe.experts"},
       fmt::format(
           "{} experts do not divide over {} expert-parallel ranks", moe.experts, plan.expert),
@@ -220,6 +233,8 @@ void check_experts(const Scenario& scenario, Rules& rules) {
                             nodes,
                             moe.groups),
                 hint);
+  const int local = std::min(plan.expert, per_node);
+  rules.require_possible(plan.expert_plan, moe, {.local = local, .nodes = static_cast<int>(nodes)});
 }
 
 std::int64_t stages_of(const TrainingPlan& plan) {

@@ -37,10 +37,8 @@ inline Timeline simulate_step(const SmallStep& step,
                               const Profile& profile,
                               int communication_sms) {
   const OpGraph graph = step.lower(folding);
-  return simulate(Simulation{.graph = &graph,
-                             .cluster = &step.cluster,
-                             .profile = &profile,
-                             .communication_sms = communication_sms});
+  return simulate(
+      Simulation{.graph = &graph, .profile = &profile, .communication_sms = communication_sms});
 }
 
 inline Timeline simulate_step(const SmallStep& step, Folding folding = Folding::kFolded) {

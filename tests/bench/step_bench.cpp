@@ -5,6 +5,7 @@
 
 #include "sim/engine/simulate.hpp"
 #include "sim/graph/rank_classes.hpp"
+#include "sim/graph/training_relations.hpp"
 #include "sim/graph/training_step.hpp"
 #include "sim/profile/profile.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -38,7 +39,7 @@ void fold_2048_ranks(benchmark::State& state) {
   const Schedule schedule =
       make_schedule(plan.schedule, {.ranks = plan.pipeline, .micro_batches = plan.micro_batches()});
   while (state.KeepRunning()) {
-    benchmark::DoNotOptimize(equitable_partition(training_relations(mesh, schedule)));
+    benchmark::DoNotOptimize(equitable_partition(training_relations(mesh, schedule, deepseek_v3().cluster)));
   }
 }
 BENCHMARK(fold_2048_ranks)->Unit(benchmark::kMillisecond);
@@ -57,7 +58,6 @@ void simulate_step(benchmark::State& state) {
   const OpGraph graph =
       lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded);
   const Simulation simulation{.graph = &graph,
-                              .cluster = &scenario.cluster,
                               .profile = &h800(),
                               .communication_sms = scenario.plan.communication_sms};
   double activities = 0.0;

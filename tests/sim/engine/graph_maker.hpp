@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "sim/cluster/cluster.hpp"
 #include "sim/engine/simulate.hpp"
+#include "sim/graph/ports.hpp"
 
 namespace towtank {
 
@@ -53,9 +55,25 @@ struct GraphMaker {
     return add({.work = Node::Work::kSegment, .index = static_cast<int>(number), .rank = rank});
   }
 
+  /// Gives the ranks their ports, and every flow without a way of its own the ports at its ends and
+  /// its medium's latency. To be called again when the cluster has changed.
+  void lay_wires() {
+    graph.wires.clear();
+    add_ports(cluster, graph);
+    for (Traffic& traffic : graph.traffics) {
+      for (Flow& flow : traffic.flows) {
+        flow.hops = {
+            {.wire = port(flow.source, flow.medium, PortSide::kOut), .times = flow.copies},
+            {.wire = port(flow.destination, flow.medium, PortSide::kIn), .times = flow.copies}};
+        flow.latency = (flow.medium == Medium::kNic ? cluster.nic : cluster.nvlink).latency;
+      }
+    }
+  }
+
   Vertex transfer(int rank, StreamKind stream, std::vector<Flow> flows, int rendezvous = -1) {
     graph.traffics.push_back(
         {.name = "move", .kind = TransferKind::kDispatch, .flows = std::move(flows)});
+    lay_wires();
     return add({.work = Node::Work::kTraffic,
                 .index = static_cast<int>(graph.traffics.size()) - 1,
                 .rank = rank,
@@ -67,7 +85,7 @@ struct GraphMaker {
   void depend(Vertex before, Vertex after) { boost::add_edge(before, after, graph.dependencies); }
 
   Simulation simulation() const {
-    return {.graph = &graph, .cluster = &cluster, .profile = &profile, .communication_sms = 0};
+    return {.graph = &graph, .profile = &profile, .communication_sms = 0};
   }
 
   Timeline run() const { return simulate(simulation()); }

@@ -119,7 +119,7 @@ TEST(RandomGraph, AgreesWithAFluidSimulationEventByEvent) {
     const GraphMaker maker = random_graph(seed);
     const Timeline timeline = maker.run();
     const Workload workload = cost_operations(maker.simulation());
-    const ReferenceTimes expected = ReferenceExecution(maker.graph, workload, maker.cluster).run();
+    const ReferenceTimes expected = ReferenceExecution(maker.graph, workload).run();
     ASSERT_EQ(timeline.events.size(), expected.end.size());
     const std::vector<Event> events = by_vertex(maker, timeline);
     for (std::size_t vertex = 0; vertex < events.size(); ++vertex) {
@@ -158,7 +158,7 @@ TEST(RandomGraph, ConservesBytesAndKeepsLinksWithinTheirCapacity) {
     }
     Bytes carried;
     for (const LinkUse& link : timeline.links) {
-      carried += link.carried;
+      carried += link.name.ends_with("out") ? link.carried : Bytes();
       EXPECT_LE(link.carried.si(), (timeline.end * link.capacity).si() * (1 + 1e-9));
     }
     EXPECT_NEAR(carried.si(), sent.si(), 2.0 * 150) << "seed " << seed;  // whole bytes, per copy
@@ -189,6 +189,7 @@ TEST(RandomGraph, EverythingTwiceAsFastTakesHalfTheTime) {
       link->bandwidth *= 2.0;
       link->latency *= 0.5;
     }
+    maker.lay_wires();
     for (auto& media : maker.profile.links) {
       for (LinkEfficiency& link : media) {
         link.start_up *= 0.5;
@@ -221,7 +222,7 @@ TEST(RandomGraph, WithoutContentionTheEndIsTheLongestPath) {
           node.work == Node::Work::kSegment
               ? workload.segments[index].si()
               : (workload.traffics[index].delay +
-                 workload.traffics[index].flows[0].bytes / maker.cluster.nvlink.bandwidth)
+                 workload.traffics[index].flows[0] / maker.cluster.nvlink.bandwidth)
                     .si();
       end[vertex] = start[vertex] + time;
     }
@@ -237,6 +238,7 @@ TEST(RandomGraph, WithoutContentionMoreBandwidthIsNeverSlower) {
     GraphMaker maker = random_graph_without_contention(seed);
     const double before = maker.run().end.si();
     maker.cluster.nvlink.bandwidth *= 1.0 + 0.01 * (seed + 1);
+    maker.lay_wires();
     EXPECT_LE(maker.run().end.si(), before + 1e-12) << "seed " << seed;
   }
 }

@@ -7,7 +7,6 @@
 #include <limits>
 #include <vector>
 
-#include "sim/cluster/cluster.hpp"
 #include "sim/engine/workload.hpp"
 #include "sim/graph/op_graph.hpp"
 
@@ -21,11 +20,8 @@ struct ReferenceTimes {
 
 class ReferenceExecution {
  public:
-  ReferenceExecution(const OpGraph& graph, const Workload& workload, const Cluster& cluster)
-      : graph_(graph),
-        workload_(workload),
-        cluster_(cluster),
-        jobs_(boost::num_vertices(graph.dependencies)) {}
+  ReferenceExecution(const OpGraph& graph, const Workload& workload)
+      : graph_(graph), workload_(workload), jobs_(boost::num_vertices(graph.dependencies)) {}
 
   /// The graph must be able to finish.
   ReferenceTimes run() {
@@ -49,9 +45,9 @@ class ReferenceExecution {
 
  private:
   struct Moving {
-    WireFlow flow;
-    double left = 0.0;  // bytes of one copy
-    double rate = 0.0;  // bytes per second of one copy
+    const std::vector<Hop>* hops = nullptr;
+    double left = 0.0;  // bytes
+    double rate = 0.0;  // bytes per second
   };
   struct Job {
     bool started = false;
@@ -110,12 +106,14 @@ class ReferenceExecution {
     job.start = now_;
     const auto index = static_cast<std::size_t>(node(v).index);
     if (node(v).work == Node::Work::kSegment) {
-      job.delay = workload_.segments[index].si();
+      job.delay = workload_.segments[index].si() *
+                  graph_.ranks[static_cast<std::size_t>(node(v).rank)].slowdown;
       return;
     }
     job.delay = workload_.traffics[index].delay.si();
-    for (const WireFlow& flow : workload_.traffics[index].flows) {
-      job.flows.push_back({.flow = flow, .left = flow.bytes.si()});
+    for (std::size_t i = 0; i < graph_.traffics[index].flows.size(); ++i) {
+      job.flows.push_back({.hops = &graph_.traffics[index].flows[i].hops,
+                           .left = workload_.traffics[index].flows[i].si()});
     }
   }
 
@@ -139,24 +137,13 @@ class ReferenceExecution {
     return any;
   }
 
-  std::size_t out_port(const WireFlow& flow) const {
-    return 2 *
-           (static_cast<std::size_t>(flow.source * kMedia) + static_cast<std::size_t>(flow.medium));
-  }
-  std::size_t in_port(const WireFlow& flow) const {
-    return 2 * (static_cast<std::size_t>(flow.destination * kMedia) +
-                static_cast<std::size_t>(flow.medium)) +
-           1;
-  }
-
-  /// Progressive filling: the rates of all copies rise together; when a port is full, those of the
+  /// Progressive filling: the rates of all flows rise together; when a wire is full, those of the
   /// flows through it stay, and the others rise on.
   void share_bandwidth() {
     std::vector<Moving*> rising;
-    std::vector<double> room(graph_.ranks.size() * kMedia * 2);
-    for (std::size_t port = 0; port < room.size(); ++port) {
-      const bool is_nvlink = port / 2 % kMedia == static_cast<std::size_t>(Medium::kNvlink);
-      room[port] = (is_nvlink ? cluster_.nvlink : cluster_.nic).bandwidth.si();
+    std::vector<double> room;
+    for (const Wire& wire : graph_.wires) {
+      room.push_back(wire.capacity.si());
     }
     for (Job& job : jobs_) {
       for (Moving& moving : job.flows) {
@@ -166,29 +153,31 @@ class ReferenceExecution {
       }
     }
     while (!rising.empty()) {
-      std::vector<double> copies(room.size(), 0.0);
+      std::vector<double> shares(room.size(), 0.0);
       for (const Moving* moving : rising) {
-        copies[out_port(moving->flow)] += moving->flow.copies;
-        copies[in_port(moving->flow)] += moving->flow.copies;
+        for (const Hop& hop : *moving->hops) {
+          shares[static_cast<std::size_t>(hop.wire)] += hop.times;
+        }
       }
       std::size_t full = 0;
       double rate = std::numeric_limits<double>::infinity();
-      for (std::size_t port = 0; port < room.size(); ++port) {
-        if (copies[port] > 0.0 && room[port] / copies[port] < rate) {
-          rate = room[port] / copies[port];
-          full = port;
+      for (std::size_t wire = 0; wire < room.size(); ++wire) {
+        if (shares[wire] > 0.0 && room[wire] / shares[wire] < rate) {
+          rate = room[wire] / shares[wire];
+          full = wire;
         }
       }
       std::erase_if(rising, [&](Moving* moving) {
-        const std::size_t out = out_port(moving->flow);
-        const std::size_t in = in_port(moving->flow);
-        if (out != full && in != full) {
-          return false;
+        const bool stays = std::ranges::any_of(*moving->hops, [full](const Hop& hop) {
+          return static_cast<std::size_t>(hop.wire) == full;
+        });
+        if (stays) {
+          moving->rate = rate;
+          for (const Hop& hop : *moving->hops) {
+            room[static_cast<std::size_t>(hop.wire)] -= rate * hop.times;
+          }
         }
-        moving->rate = rate;
-        room[out] -= rate * moving->flow.copies;
-        room[in] -= rate * moving->flow.copies;
-        return true;
+        return stays;
       });
     }
   }
@@ -226,7 +215,6 @@ class ReferenceExecution {
 
   const OpGraph& graph_;
   const Workload& workload_;
-  const Cluster& cluster_;
   std::vector<Job> jobs_;
   double now_ = 0.0;
 };

@@ -122,7 +122,12 @@ TEST(Sharing, CopiesAreTheFoldedFormOfFlowsToManyPeers) {
       EXPECT_NEAR(only_event(all, rank, stream).end, only_event(one, 0, stream).end, kTolerance);
     }
   }
-  EXPECT_DOUBLE_EQ(one.links.at(1).carried.si(), all.links.at(1).carried.si());
+  for (const Medium medium : {Medium::kNvlink, Medium::kNic}) {
+    for (const PortSide side : {PortSide::kOut, PortSide::kIn}) {
+      const auto wire = static_cast<std::size_t>(port(0, medium, side));
+      EXPECT_DOUBLE_EQ(one.links.at(wire).carried.si(), all.links.at(wire).carried.si());
+    }
+  }
   EXPECT_NEAR(only_event(one, 0, kOther).end, 2e6 / (50e9 / 8), kTolerance);
   EXPECT_NEAR(one.end.si(), 23e6 / 50e9, kTolerance);
 }
@@ -176,9 +181,10 @@ TEST(Sharing, LinksReportWhatTheyCarriedOverheadIncluded) {
   dispatch_link(maker, Medium::kNvlink).alone = 0.5;
   maker.transfer(1, kOne, {nvlink(1, 0, 10 * MB, 3), nic(1, 0, 4 * MB)});
   const Timeline timeline = maker.run();
-  ASSERT_EQ(timeline.links.size(), 4u);
+  ASSERT_EQ(timeline.links.size(), 8u);
   for (const LinkUse& link : timeline.links) {
-    const double expected = link.rank == 0 ? 0.0 : link.medium == Medium::kNvlink ? 60e6 : 4e6;
+    const bool used = link.name.ends_with(link.rank == 1 ? "out" : "in");
+    const double expected = !used ? 0.0 : link.medium == Medium::kNvlink ? 60e6 : 4e6;
     EXPECT_DOUBLE_EQ(link.carried.si(), expected);
     EXPECT_EQ(link.capacity.si(), link.medium == Medium::kNvlink ? 200e9 : 50e9);
   }

@@ -5,8 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include "sim/base/error.hpp"
+#include "sim/graph/ports.hpp"
 #include "sim/plan/expert_traffic.hpp"
+#include "sim/plan/group_layout.hpp"
 #include "tests/sim/graph/small_step.hpp"
 
 namespace towtank {
@@ -16,23 +17,25 @@ namespace {
 class Maker {
  public:
   Maker(const SmallStep& step, Folding folding)
-      : step_(step),
-        mesh_(step.plan, step.cluster.gpus_per_node),
-        classes_(folding == Folding::kFolded
-                     ? equitable_partition(training_relations(mesh_, step.schedule()))
-                     : unfolded(mesh_.ranks())),
-        traffic_(step_.model, step_.plan, mesh_, classes_) {}
+      : step_(step), job_(lay_out(step_.model, step_.plan, step_.cluster, folding)) {
+    for (std::size_t i = 0; i < job_.classes.ranks.members.size(); ++i) {
+      graph_.ranks.push_back({.rank = job_.classes.ranks.representatives[i],
+                              .members = job_.classes.ranks.members[i]});
+    }
+    add_ports(step_.cluster, graph_);
+    traffic_.emplace(job_, graph_);
+  }
   Maker(const Maker&) = delete;  // the maker of traffics refers to its neighbours
   Maker& operator=(const Maker&) = delete;
 
-  const TrafficMaker* operator->() const { return &traffic_; }
-  const Mesh& mesh() const { return mesh_; }
+  const TrafficMaker* operator->() const { return &*traffic_; }
+  const Mesh& mesh() const { return job_.mesh; }
 
  private:
   SmallStep step_;
-  Mesh mesh_;
-  RankClasses classes_;
-  TrafficMaker traffic_;
+  JobLayout job_;
+  OpGraph graph_;
+  std::optional<TrafficMaker> traffic_;
 };
 
 double sent(const Traffic& traffic, Medium medium) {
@@ -131,7 +134,7 @@ TEST(Ring, VisitsEveryNodeOnce) {
   std::vector<int> visited;
   for (int hop = 0; hop < 4; ++hop) {
     visited.push_back(mesh.node(rank));
-    rank = peers(mesh, group, rank).next_remote;
+    rank = GroupLayout(mesh, group).peers(rank).next_remote;
     EXPECT_EQ(rank % 4, 1) << "the ring keeps its place in the node";
   }
   EXPECT_EQ(rank, 1);
@@ -141,11 +144,19 @@ TEST(Ring, VisitsEveryNodeOnce) {
 TEST(Peers, ArePartOfTheGroupAndNeverTheRankItself) {
   const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 8});
   const Mesh mesh(step.plan, step.cluster.gpus_per_node);
-  const Peers found = peers(mesh, mesh.expert_group(9), 9);
+  const Peers found = GroupLayout(mesh, mesh.expert_group(9)).peers(9);
   EXPECT_EQ(found.local, (std::vector<int>{8, 10, 11}));
   EXPECT_EQ(found.remote, std::vector<int>{13});
   EXPECT_EQ(found.nodes, 2);
-  EXPECT_THROW(peers(mesh, {0, 1, 4}, 0), BrokenClaim);
+}
+
+// Ranks 0, 1 and 4 on two nodes of four.
+TEST(Peers, OfANodeWithFewerMembersTakeTurns) {
+  const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 8});
+  const Mesh mesh(step.plan, step.cluster.gpus_per_node);
+  const GroupLayout layout(mesh, std::vector<int>{0, 1, 4});
+  EXPECT_EQ(layout.peers(1).remote, std::vector<int>{4});
+  EXPECT_EQ(layout.peers(4).remote, std::vector<int>{0});
 }
 
 TEST(PipelineTransfer, MovesBf16ActivationsOverTheWireBetweenTheRanks) {

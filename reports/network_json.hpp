@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "reports/network_report.hpp"
+
+namespace towtank {
+
+/// One JSON object ("schema": "towtank.network/1"), in bytes, seconds and bytes per second.
+std::string network_json(const NetworkReport& report);
+
+}  // namespace towtank

@@ -1,0 +1,49 @@
+// The patterns that the algorithms are made of. Each appends its deliveries to a phase.
+#pragma once
+
+#include <vector>
+
+#include "sim/collective/collective.hpp"
+#include "sim/collective/movement.hpp"
+#include "sim/collective/trees.hpp"
+
+namespace towtank {
+
+/// A group's nodes, and the rails between them. Rail r enters a node at the member entry(node, r);
+/// with as many rails as members that is member r.
+struct RailLayout {
+  explicit RailLayout(const std::vector<Member>& all);
+
+  int size() const { return members; }
+  int node_count() const { return static_cast<int>(nodes.size()); }
+  int largest() const;
+  int entry(int node, int rail) const;
+  /// True when some rail enters the node at this place of it.
+  bool is_entry(int node, int place) const;
+
+  int members = 0;
+  int rail_count = 0;
+  std::vector<NodeMembers> nodes;
+};
+
+/// Rings through all members, one a rail, with `bytes` in all on every stretch: on one node all of
+/// them go round; between nodes each enters at its rail's member, so that it leaves out one edge of
+/// the node, and the cards share the bytes.
+void add_rings(const RailLayout& layout, Bytes bytes, MovementPhase& phase);
+
+/// Chains of the members of each node towards the member where each rail enters (`up`), or away
+/// from it, with `bytes` in all.
+void add_chains(const RailLayout& layout, Bytes bytes, bool up, MovementPhase& phase);
+
+/// `bytes` up each of the trees of nodes and down again, shared by trees and rails.
+void add_trees(const RailLayout& layout,
+               const std::vector<Parents>& trees,
+               Bytes bytes,
+               MovementPhase& phase);
+
+/// To the NVSwitch and back, for every member of every node that has more than one. All of it is
+/// added up there, and copied from there, once: `up` and `down` for a node of `n` members.
+enum class InSwitch { kReduceAndCopy, kReduce, kCopy };
+void add_in_switch(const RailLayout& layout, Bytes bytes, InSwitch how, MovementPhase& phase);
+
+}  // namespace towtank

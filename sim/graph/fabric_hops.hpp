@@ -1,0 +1,43 @@
+// The fabric of a job as wires of its op graph, and the ways over it.
+#pragma once
+
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/graph/job_layout.hpp"
+#include "sim/graph/op_graph.hpp"
+#include "sim/plan/group_layout.hpp"
+
+namespace towtank {
+
+/// A way over the fabric's wires, class by class: how many shares of wires of a class one flow
+/// takes, ascending. `wire` is into OpGraph::wires.
+using FabricWay = std::vector<WireShare>;
+
+class FabricHops {
+ public:
+  /// Appends a wire to `graph` for each class of the fabric's wires that can be full. The graph's
+  /// ports must be there, since they come first. The job outlives this.
+  FabricHops(const JobLayout& job, OpGraph& graph);
+
+  /// From one rank to another over the network; no shares where the fabric is non-blocking.
+  FabricWay way(int from_rank, int to_rank) const;
+
+  /// Of the way from one rank to another over the fabric; zero where it is non-blocking.
+  Seconds latency(int from_rank, int to_rank) const;
+
+  /// The longest of a group's ways: its members at equal places of all nodes, or of neighbours in
+  /// the ring of nodes. A collective of the group waits for its farthest members.
+  Seconds longest(const GroupLayout& group, bool ring) const;
+
+ private:
+  const JobLayout& job_;
+  std::vector<int> wire_of_class_;  // -1: it can never be full
+};
+
+/// The hops of `copies` flows of one class over wires: each wire carries as many as all such flows
+/// put on all wires of its class, divided among these. Throws BrokenClaim when that is no whole
+/// number: then the classes are not those of an equitable partition.
+std::vector<Hop> fabric_hops(const OpGraph& graph, const FabricWay& way, int source, int copies);
+
+}  // namespace towtank

@@ -1,0 +1,38 @@
+// The ways over the network that the members of a group use.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "sim/base/units.hpp"
+#include "sim/graph/fabric_wires.hpp"
+#include "sim/plan/group_layout.hpp"
+
+namespace towtank {
+
+/// Calls `visit(from, to)` for each pair of members at equal places: of neighbouring nodes in a
+/// ring, or of all nodes.
+template <typename Visit>
+void for_each_way(const GroupLayout& group, bool ring, Visit visit) {
+  const std::size_t nodes = group.nodes();
+  for (std::size_t node = 0; node < nodes; ++node) {
+    const std::span<const int> members = group.node(node);
+    for (std::size_t place = 0; place < members.size(); ++place) {
+      for (std::size_t step = 1; step < (ring && nodes > 1 ? 2 : nodes); ++step) {
+        visit(members[place], group.at_place((node + step) % nodes, place));
+      }
+    }
+  }
+}
+
+/// Latency of the longest of these ways; zero for a group on one node.
+inline Seconds longest_way(const GroupLayout& group, bool ring, FabricWires& fabric) {
+  Seconds longest;
+  for_each_way(group, ring, [&](int from, int to) {
+    longest = std::max(longest, fabric.between(from, to).latency);
+  });
+  return longest;
+}
+
+}  // namespace towtank

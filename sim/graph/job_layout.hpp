@@ -1,0 +1,52 @@
+// A training job laid out on the ranks of a cluster.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "sim/cluster/cluster.hpp"
+#include "sim/graph/fabric_wires.hpp"
+#include "sim/graph/rank_classes.hpp"
+#include "sim/graph/uneven_experts.hpp"
+#include "sim/model/architecture.hpp"
+#include "sim/plan/mesh.hpp"
+#include "sim/plan/schedule.hpp"
+#include "sim/plan/stages.hpp"
+#include "sim/plan/training_plan.hpp"
+
+namespace towtank {
+
+/// Whether one rank stands for all that behave like it, or every rank is in the graph.
+enum class Folding { kFolded, kUnfolded };
+
+/// The model, the plan and the cluster are the caller's.
+struct JobLayout {
+  const Architecture& model;
+  const TrainingPlan& plan;
+  const Cluster& cluster;
+  Mesh mesh;
+  Schedule schedule;
+  std::vector<Stage> stages;
+  RankClasses classes;
+  std::optional<UnevenExperts> experts;  // none: balanced
+  /// The fabric, shared by the jobs on it; null where it is non-blocking.
+  std::shared_ptr<FabricWires> fabric;
+  std::vector<bool> can_be_full;  // (wires of the fabric); see full_wires.hpp
+};
+
+/// The jobs of several plans, with the classes of their ranks, or with every rank in a class of its
+/// own. Plans that differ only in their batch have the same classes, which are found once.
+std::vector<JobLayout> lay_out(const Architecture& model,
+                               std::span<const TrainingPlan> plans,
+                               const Cluster& cluster,
+                               Folding folding);
+
+/// The job of one plan.
+JobLayout lay_out(const Architecture& model,
+                  const TrainingPlan& plan,
+                  const Cluster& cluster,
+                  Folding folding);
+
+}  // namespace towtank

@@ -1,0 +1,299 @@
+#include "sim/graph/training_relations.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <map>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "sim/base/error.hpp"
+#include "sim/base/vocabulary.hpp"
+#include "sim/graph/group_ways.hpp"
+#include "sim/plan/group_layout.hpp"
+
+namespace towtank {
+namespace {
+
+std::size_t at(int index) {
+  return static_cast<std::size_t>(index);
+}
+
+/// Numbers distinct keys in the order in which they first appear.
+template <typename Key>
+class Numbering {
+ public:
+  int number(const Key& key) {
+    return numbers_.try_emplace(key, static_cast<int>(numbers_.size())).first->second;
+  }
+
+ private:
+  std::map<Key, int> numbers_;
+};
+
+/// A program without its directions.
+std::vector<int> signature(const Program& program) {
+  std::vector<int> words;
+  const auto write = [&words](const Chunk& chunk) {
+    words.insert(words.end(), {static_cast<int>(chunk.pass), chunk.stage, chunk.micro_batch});
+  };
+  for (const Slot& slot : program) {
+    write(slot.chunk);
+    if (slot.overlapped) {
+      write(*slot.overlapped);
+    }
+    words.push_back(-1);
+  }
+  return words;
+}
+
+/// Relations of different kinds, and of different stages.
+enum class Relation { kExperts, kContext, kDenseReplicas, kExpertReplicas, kOnwards, kBack };
+
+/// Writes the relations of a training step down, group by group.
+class RelationWriter {
+ public:
+  RelationWriter(const Mesh& mesh,
+                 const Schedule& schedule,
+                 const Cluster& cluster,
+                 const UnevenExperts* experts,
+                 FabricWires* fabric)
+      : mesh_(mesh), schedule_(schedule), cluster_(cluster), experts_(experts), fabric_(fabric) {}
+
+  RankRelations write() {
+    relations_.attributes = rank_attributes(mesh_, schedule_, cluster_, experts_);
+    relations_.sendings.reserve(at(mesh_.ranks()) * expected_sendings());
+    for (int stage = 0; stage < schedule_.stages; ++stage) {
+      write_pipeline_neighbours(stage);
+      write_replicas(stage);
+    }
+    write_token_groups();
+    write_wires();
+    return std::move(relations_);
+  }
+
+ private:
+  /// Of one rank, about: with everybody on its node for each of its stages and for its experts, and
+  /// with every node of its expert group.
+  std::size_t expected_sendings() const {
+    const int stages = stages_per_rank(schedule_.kind, schedule_.stages / schedule_.ranks());
+    const GroupLayout experts(mesh_, mesh_.expert_group(0));
+    return at(stages * (cluster_.gpus_per_node + 3) + cluster_.gpus_per_node) + experts.nodes();
+  }
+
+  /// Activations go from `stage` to the next, at equal positions, and their gradients back.
+  void write_pipeline_neighbours(int stage) {
+    if (stage + 1 == schedule_.stages) {
+      return;
+    }
+    for (int direction = 0; direction < schedule_.directions; ++direction) {
+      const int from = rank_of(schedule_, stage, direction);
+      const int to = rank_of(schedule_, stage + 1, direction);
+      for (int rank = mesh_.rank(from, 0); rank < mesh_.rank(from + 1, 0); ++rank) {
+        const int next = mesh_.rank(to, mesh_.position(rank));
+        const Medium medium = mesh_.node(rank) == mesh_.node(next) ? Medium::kNvlink : Medium::kNic;
+        for (const auto& [relation, ends] : {std::pair(Relation::kOnwards, std::pair(rank, next)),
+                                             std::pair(Relation::kBack, std::pair(next, rank))}) {
+          const Seconds latency = add_sending(relation, stage, medium, ends.first, ends.second);
+          relations_.sendings.back().label += latency_label(latency);
+        }
+      }
+    }
+  }
+
+  /// Rings around the nodes, and everybody with everybody inside a node.
+  void write_replicas(int stage) {
+    const std::vector<int> hosts = hosts_of_stage(schedule_, stage);
+    write_ring(Relation::kDenseReplicas, stage, mesh_.dense_replicas(hosts));
+    for (const int rank : mesh_.expert_group(mesh_.rank(hosts.front(), 0))) {
+      write_ring(Relation::kExpertReplicas, stage, mesh_.expert_replicas(hosts, rank));
+    }
+  }
+
+  void write_ring(Relation relation, int stage, const std::vector<int>& group) {
+    add_group(relation, stage, group);
+    const GroupLayout layout(mesh_, group);
+    write_group(relation, stage, layout, true);
+  }
+
+  void write_token_groups() {
+    if (experts_ == nullptr) {
+      write_exchanges(Relation::kExperts, [this](int rank) { return mesh_.expert_group(rank); });
+    } else {
+      write_uneven_experts();
+    }
+    write_exchanges(Relation::kContext, [this](int rank) { return mesh_.context_group(rank); });
+  }
+
+  /// Everybody inside a node, and those at the same place on the other nodes. Groups are made of
+  /// neighbouring ranks.
+  template <typename GroupOf>
+  void write_exchanges(Relation relation, GroupOf group_of) {
+    for (int first = 0; first < mesh_.ranks();) {
+      const std::vector<int> group = group_of(first);
+      add_group(relation, 0, group);
+      const GroupLayout layout(mesh_, group);
+      write_group(relation, 0, layout, false);
+      first = group.back() + 1;
+    }
+  }
+
+  /// Pairs are alike that send as much, there and back.
+  void write_uneven_experts() {
+    Numbering<std::array<double, 4>> amounts;
+    const int labels = label(Relation::kExperts, schedule_.stages, Medium::kNvlink);
+    for (int first = 0; first < mesh_.ranks();) {
+      const std::vector<int> group = mesh_.expert_group(first);
+      add_group(Relation::kExperts, 0, group);
+      const std::size_t begin = relations_.sendings.size();
+      Seconds longest;
+      for (std::size_t from = 0; from < group.size(); ++from) {
+        for (std::size_t to = 0; to < group.size(); ++to) {
+          const std::array<double, 4> amount = {experts_->dispatch.over_nic(from, to).si(),
+                                                experts_->combine.over_nic(from, to).si(),
+                                                experts_->dispatch.over_nvlink(from, to).si(),
+                                                experts_->combine.over_nvlink(from, to).si()};
+          if (from == to || amount == std::array<double, 4>{}) {
+            continue;
+          }
+          const Medium medium = amount[0] > 0.0 || amount[1] > 0.0 ? Medium::kNic : Medium::kNvlink;
+          longest =
+              std::max(longest, add_sending(Relation::kExperts, 0, medium, group[from], group[to]));
+          relations_.sendings.back().label += kManyLatencies * labels * amounts.number(amount);
+        }
+      }
+      for (std::size_t i = begin; i < relations_.sendings.size(); ++i) {
+        relations_.sendings[i].label += latency_label(longest);
+      }
+      first = group.back() + 1;
+    }
+  }
+
+  void write_inside(Relation relation, int stage, std::span<const int> members) {
+    for (const int from : members) {
+      for (const int to : members) {
+        if (from != to) {
+          add_sending(relation, stage, Medium::kNvlink, from, to);
+        }
+      }
+    }
+  }
+
+  /// What a group's members send each other: everybody inside a node, and over the network those
+  /// at equal places, as late as the farthest of them.
+  void write_group(Relation relation, int stage, const GroupLayout& layout, bool ring) {
+    for (std::size_t node = 0; node < layout.nodes(); ++node) {
+      write_inside(relation, stage, layout.node(node));
+    }
+    const std::size_t first = relations_.sendings.size();
+    Seconds longest;
+    for_each_way(layout, ring, [&](int from, int to) {
+      longest = std::max(longest, add_sending(relation, stage, Medium::kNic, from, to));
+    });
+    for (std::size_t i = first; i < relations_.sendings.size(); ++i) {
+      relations_.sendings[i].label += latency_label(longest);
+    }
+  }
+
+  void add_group(Relation relation, int stage, const std::vector<int>& members) {
+    const int group = relations_.groups++;
+    for (const int member : members) {
+      relations_.memberships.push_back(
+          {.label = label(relation, stage, Medium::kNic), .group = group, .rank = member});
+    }
+  }
+
+  /// Returns the latency of the way over the fabric.
+  Seconds add_sending(Relation relation, int stage, Medium medium, int from, int to) {
+    const int sending = static_cast<int>(relations_.sendings.size());
+    relations_.sendings.push_back(
+        {.label = label(relation, stage, medium), .from = from, .to = to});
+    if (fabric_ == nullptr || medium != Medium::kNic) {
+      return {};
+    }
+    const FabricPath& path = fabric_->between(from, to);
+    for (const WireShare& share : path.shares) {
+      relations_.crossings.push_back(
+          {.sending = sending, .wire = share.wire, .share = share.units});
+    }
+    return path.latency;
+  }
+
+  /// Added to a label: sendings of different latencies are not alike.
+  int latency_label(Seconds latency) {
+    const int labels = label(Relation::kExperts, schedule_.stages, Medium::kNvlink);
+    const int number = latencies_.number(latency.si());
+    check(number < kManyLatencies, "the ways of one fabric have few different latencies");
+    return labels * number;
+  }
+
+  void write_wires() {
+    if (fabric_ == nullptr) {
+      return;
+    }
+    relations_.wires.reserve(fabric_->wires().size());
+    for (const FabricWire& wire : fabric_->wires()) {
+      relations_.wires.push_back(std::bit_cast<std::uint64_t>(wire.capacity.si()));
+    }
+  }
+
+  /// More than there are different latencies in one step.
+  static constexpr int kManyLatencies = 64;
+
+  static int label(Relation relation, int stage, Medium medium) {
+    constexpr int kRelations = 6;
+    return (stage * kRelations + static_cast<int>(relation)) * kMedia + static_cast<int>(medium);
+  }
+
+  const Mesh& mesh_;
+  const Schedule& schedule_;
+  const Cluster& cluster_;
+  const UnevenExperts* experts_;
+  FabricWires* fabric_;
+  Numbering<double> latencies_;
+  RankRelations relations_;
+};
+
+}  // namespace
+
+std::vector<std::uint64_t> rank_attributes(const Mesh& mesh,
+                                           const Schedule& schedule,
+                                           const Cluster& cluster,
+                                           const UnevenExperts* experts) {
+  std::vector<std::uint64_t> attributes(at(mesh.ranks()));
+  Numbering<std::vector<int>> programs;
+  for (int pipeline = 0; pipeline < schedule.ranks(); ++pipeline) {
+    const int program = programs.number(signature(schedule.programs[at(pipeline)]));
+    for (int rank = mesh.rank(pipeline, 0); rank < mesh.rank(pipeline + 1, 0); ++rank) {
+      attributes[at(rank)] = static_cast<std::uint64_t>(program);
+    }
+  }
+  // Above any number of a program: which faults the rank's GPU has.
+  constexpr std::uint64_t kFaulty = std::uint64_t{1} << 32U;
+  Numbering<std::tuple<double, double, double>> faults;
+  for (const GpuFault& fault : cluster.faults) {
+    const int kind = 1 + faults.number({fault.slowdown, fault.nvlink, fault.nic});
+    attributes[at(fault.gpu)] += kFaulty * static_cast<std::uint64_t>(kind);
+  }
+  constexpr std::uint64_t kUneven = std::uint64_t{1} << 48U;
+  Numbering<double> loads;
+  for (int rank = 0; experts != nullptr && rank < mesh.ranks(); ++rank) {
+    const std::size_t place = at(mesh.position(rank)) % experts->rows.size();
+    attributes[at(rank)] +=
+        kUneven * static_cast<std::uint64_t>(loads.number(experts->rows[place]));
+  }
+  return attributes;
+}
+
+RankRelations training_relations(const Mesh& mesh,
+                                 const Schedule& schedule,
+                                 const Cluster& cluster,
+                                 const UnevenExperts* experts,
+                                 FabricWires* fabric) {
+  return RelationWriter(mesh, schedule, cluster, experts, fabric).write();
+}
+
+}  // namespace towtank

@@ -1,0 +1,82 @@
+#include "sim/plan/expert_group.hpp"
+
+#include <cstddef>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sim/base/error.hpp"
+#include "sim/plan/routing_fit.hpp"
+
+namespace towtank {
+namespace {
+
+/// For each run of `of_each` ranks, the probability that a token visits any expert there.
+std::vector<double> visits_of_runs(const TokenRouting& routing,
+                                   const ExpertPlacement& placement,
+                                   int of_each) {
+  const auto experts = static_cast<std::size_t>(routing.layer().experts);
+  std::vector<double> visits;
+  visits.reserve(static_cast<std::size_t>(placement.ranks / of_each));
+  for (int first = 0; first < placement.ranks; first += of_each) {
+    visits.push_back(routing.visit_probability(part_on(placement, experts, first, of_each)));
+  }
+  return visits;
+}
+
+}  // namespace
+
+std::optional<ExpertProblem> expert_problem(const ExpertLayer& layer,
+                                            const GroupShape& shape,
+                                            const ExpertPlan& plan) {
+  if (auto problem = slot_problem(layer.experts, plan.redundant, shape.size())) {
+    return problem;
+  }
+  if (plan.placement == PlacementPolicy::kHierarchical &&
+      !groups_fit_nodes(layer, shape, plan.redundant)) {
+    return ExpertProblem{
+        .key = "placement",
+        .message = fmt::format("hierarchical placement needs the router's expert groups and the "
+                               "redundant experts to divide over the nodes; there are {} and {} "
+                               "for {} {}",
+                               layer.groups,
+                               plan.redundant,
+                               shape.nodes,
+                               shape.nodes == 1 ? "node" : "nodes"),
+        .hint = "\"global\" needs no groups; \"balanced\" takes the one of both that fits"};
+  }
+  return fit_routing(layer, load_shares(plan.load, layer.experts)).problem;
+}
+
+PlacedExperts place_experts(const ExpertLayer& layer,
+                            const GroupShape& shape,
+                            const ExpertPlan& plan) {
+  RoutingFit fit = fit_routing(layer, load_shares(plan.load, layer.experts));
+  check(fit.routing.has_value(), "the experts' loads were checked");
+  TokenRouting routing = std::move(*fit.routing);
+  std::vector<double> visits = routing.visits();
+  BalancedPlacement placed = place_by_load(layer, shape, plan.redundant, plan.placement, visits);
+  std::vector<double> rank_copies = rank_loads(placed.placement, visits);
+  std::vector<double> rank_visits = visits_of_runs(routing, placed.placement, 1);
+  std::vector<double> node_visits = visits_of_runs(routing, placed.placement, shape.local);
+  return {.routing = std::move(routing),
+          .placement = std::move(placed.placement),
+          .policy = placed.policy,
+          .visits = std::move(visits),
+          .rank_copies = std::move(rank_copies),
+          .rank_visits = std::move(rank_visits),
+          .node_visits = std::move(node_visits)};
+}
+
+std::vector<double> expert_rows(const PlacedExperts& group, double tokens_per_rank) {
+  const std::vector<std::size_t> count = replicas(group.placement, group.visits.size());
+  const double tokens = tokens_per_rank * group.placement.ranks;
+  std::vector<double> rows;
+  rows.reserve(group.placement.expert_of_slot.size());
+  for (const std::size_t expert : group.placement.expert_of_slot) {
+    rows.push_back(tokens * group.visits[expert] / static_cast<double>(count[expert]));
+  }
+  return rows;
+}
+
+}  // namespace towtank

@@ -1,0 +1,48 @@
+#include "sim/plan/group_layout.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "sim/base/error.hpp"
+
+namespace towtank {
+
+GroupLayout::GroupLayout(const Mesh& mesh, std::span<const int> group)
+    : members_(group.begin(), group.end()) {
+  check(!members_.empty() && std::ranges::is_sorted(members_), "a group's members ascend");
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (i == 0 || mesh.node(members_[i]) != mesh.node(members_[i - 1])) {
+      starts_.push_back(i);
+    }
+  }
+  starts_.push_back(members_.size());
+}
+
+std::size_t GroupLayout::node_index(int member) const {
+  const auto found = std::ranges::lower_bound(members_, member);
+  check(found != members_.end() && *found == member, "a rank asks about its own group");
+  const auto place = static_cast<std::size_t>(found - members_.begin());
+  return static_cast<std::size_t>(std::ranges::upper_bound(starts_, place) - starts_.begin()) - 1;
+}
+
+Peers GroupLayout::peers(int member) const {
+  const std::size_t own = node_index(member);
+  const std::span<const int> mine = node(own);
+  const auto place = static_cast<std::size_t>(std::ranges::find(mine, member) - mine.begin());
+  const std::size_t all = starts_.size() - 1;
+  Peers result;
+  result.nodes = static_cast<int>(all);
+  result.local.reserve(mine.size());
+  std::ranges::copy_if(
+      mine, std::back_inserter(result.local), [member](int other) { return other != member; });
+  result.remote.reserve(all);
+  for (std::size_t other = 0; other < all; ++other) {
+    if (other != own) {
+      result.remote.push_back(at_place(other, place));
+    }
+  }
+  result.next_remote = all > 1 ? at_place((own + 1) % all, place) : -1;
+  return result;
+}
+
+}  // namespace towtank

@@ -1,0 +1,139 @@
+// Folding stays exact when ranks differ: generated clusters with slow GPUs and degraded ports.
+#include <algorithm>
+#include <array>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "tests/agree/folded_timeline.hpp"
+
+namespace towtank {
+namespace {
+
+/// A plan and a cluster that it fills, with up to three faulty GPUs.
+SmallStep random_step(unsigned seed) {
+  std::mt19937 random(seed);
+  const auto pick = [&random](auto choices) {
+    return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
+  };
+  const ScheduleKind kind = pick(all_schedule_kinds());
+  const int pipeline = pick(std::array{2, 2, 4});
+  const int data = pick(std::array{1, 2, 4, 8});
+  Degrees degrees{.pipeline = pipeline, .data = data};
+  do {
+    degrees.expert = pick(std::array{1, 2, 4, 8});
+  } while (data % degrees.expert != 0);
+  do {
+    degrees.context = pick(std::array{1, 1, 2});
+  } while (data % degrees.context != 0);
+  SmallStep step = small_step(kind, degrees);
+  step.plan.blocking_pipeline = pick(std::array{true, false});
+  step.plan.zero_stage = pick(std::array{0, 1});
+  std::set<int> faulty;
+  for (int faults = pick(std::array{0, 1, 1, 2, 3}); faults > 0; --faults) {
+    const int gpu = std::uniform_int_distribution<int>(0, step.plan.ranks() - 1)(random);
+    if (faulty.insert(gpu).second) {
+      step.cluster.faults.push_back({.gpu = gpu,
+                                     .slowdown = pick(std::array{1.0, 1.0, 1.2, 2.0}),
+                                     .nvlink = pick(std::array{1.0, 0.5}),
+                                     .nic = pick(std::array{1.0, 1.0, 0.25})});
+    }
+  }
+  return step;
+}
+
+/// The same on a network with switches: small ones, so that ways differ and cables fill up, with a
+/// degraded or failed cable now and then.
+SmallStep random_step_on_fabric(unsigned seed) {
+  SmallStep step = random_step(seed);
+  std::mt19937 random(seed + 1000);
+  const auto pick = [&random](auto choices) {
+    return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
+  };
+  FabricSpec fabric;
+  fabric.kind = pick(std::array{
+      FabricKind::kFatTree, FabricKind::kFatTree, FabricKind::kRailOptimised, FabricKind::kTorus});
+  fabric.cross_rail = CrossRail::kSpine;
+  fabric.tiers = pick(std::array{2, 3});
+  fabric.radix = pick(std::array{4, 6, 8});
+  fabric.oversubscription = {pick(std::array{1.0, 1.0, 2.0, 3.0})};
+  fabric.routing = pick(std::array{
+      RoutingRule::kShortest, RoutingRule::kDModK, RoutingRule::kEcmp, RoutingRule::kAdaptive});
+  fabric.seed = seed;
+  fabric.link_latency = pick(std::array{0.0, 0.5}) * microsecond;
+  fabric.switch_latency = pick(std::array{0.0, 0.3}) * microsecond;
+  if (fabric.kind == FabricKind::kTorus) {
+    fabric.torus = {.sizes = {2, 2, 2}, .endpoints = 4};
+    fabric.routing = RoutingRule::kShortest;
+  } else if (pick(std::array{false, false, true}) && step.cluster.nodes > 2) {
+    fabric.faults = {{.devices = {"leaf0"}, .factor = 0.5}};
+  }
+  step.cluster.fabric = fabric;
+  return step;
+}
+
+class Asymmetry : public testing::TestWithParam<unsigned> {};
+
+// In blocks of seeds, so that a failure is found soon.
+constexpr unsigned kBlock = 50;
+constexpr unsigned kBlocks = 20;
+
+TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgree) {
+  for (unsigned seed = GetParam() * kBlock; seed < (GetParam() + 1) * kBlock; ++seed) {
+    const SmallStep step = random_step(seed);
+    SCOPED_TRACE(fmt::format("seed {}: {}", seed, step.text()));
+    const FoldedAndWhole both(step);
+    both.expect_same_events();
+    both.expect_same_loads();
+    if (HasFailure()) {
+      return;
+    }
+  }
+}
+
+// Whatever the network: wires that cannot be full are simulated by the unfolded step alone.
+TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgreeOnFabrics) {
+  int built = 0;
+  for (unsigned seed = GetParam() * kBlock; seed < (GetParam() + 1) * kBlock; ++seed) {
+    const SmallStep step = random_step_on_fabric(seed);
+    SCOPED_TRACE(fmt::format("seed {}: {}, {}, {}",
+                             seed,
+                             step.text(),
+                             name(step.cluster.fabric->kind),
+                             name(step.cluster.fabric->routing)));
+    try {
+      const FoldedAndWhole both(step);
+      both.expect_same_events();
+      both.expect_same_loads();
+      ++built;
+    } catch (const InputError&) {
+      continue;  // too many nodes for so few ports, or traffic that divides into no whole parts
+    }
+    if (HasFailure()) {
+      return;
+    }
+  }
+  EXPECT_GT(built, static_cast<int>(kBlock) / 2);
+}
+
+// What a planted fault does is not averaged away: its rank is alone in its class, and slower GPUs
+// make a longer step.
+TEST_P(Asymmetry, EveryFaultIsPreserved) {
+  for (unsigned seed = GetParam() * kBlock; seed < (GetParam() + 1) * kBlock; seed += 5) {
+    SmallStep step = random_step(seed);
+    step.cluster.faults = {{.gpu = static_cast<int>(seed) % step.plan.ranks(), .slowdown = 1.5}};
+    const JobLayout job = lay_out(step.model, step.plan, step.cluster, Folding::kFolded);
+    const auto at = static_cast<std::size_t>(step.cluster.faults.front().gpu);
+    const auto of_faulty = static_cast<std::size_t>(job.classes.ranks.class_of[at]);
+    EXPECT_EQ(job.classes.ranks.members[of_faulty], 1);
+    const Seconds faulty = simulate_step(step).end;
+    step.cluster.faults.clear();
+    EXPECT_GT(faulty, simulate_step(step).end);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Asymmetry, testing::Range(0U, kBlocks));
+
+}  // namespace
+}  // namespace towtank
