@@ -130,9 +130,27 @@ NetworkQuestion question_of(const NetworkOptions& options, const Cluster& cluste
   return question;
 }
 
+/// Collectives are timed on sound GPUs and a network whose switches are never full.
+void refuse_what_is_not_modelled(const NetworkOptions& options, const Cluster& cluster) {
+  if (!cluster.faults.empty()) {
+    throw InputError({.file = options.file},
+                     "collectives are timed without faults so far, and this cluster has some",
+                     "--set cluster.fault=[] leaves them out; `towtank simulate` knows them");
+  }
+  if (cluster.fabric &&
+      (!cluster.fabric->faults.empty() || cluster.fabric->kind != FabricKind::kNonblocking)) {
+    throw InputError(cluster.fabric->place,
+                     "collectives are timed on a non-blocking network so far, and this cluster "
+                     "describes its switches",
+                     "--set 'cluster.fabric={kind=\"nonblocking\"}' leaves them out; `towtank "
+                     "simulate` and `towtank topology` know them");
+  }
+}
+
 void show_network(const NetworkOptions& options, Colour colour) {
   const Cluster cluster = read_cluster_file(options.file, parse_overrides(options.overrides));
   const Profile profile = read_profile(profile_directory(options.file), cluster.gpu);
+  refuse_what_is_not_modelled(options, cluster);
   if (cluster.gpus() < 2) {
     throw UsageError(
         "towtank network: " + options.file + " has one GPU, which has no one to talk to",

@@ -28,7 +28,7 @@
 #include "sim/result/phases.hpp"
 #include "tools/data_directory.hpp"
 #include "tools/plan_text.hpp"
-#include "tools/unfolded_size.hpp"
+#include "tools/simulated_steps.hpp"
 
 namespace towtank {
 namespace {
@@ -77,62 +77,6 @@ TrainingPlan extension_plan(const Scenario& scenario, const ContextExtension& ex
   result.batch = extension.batch;
   result.context = extension.context;
   return result;
-}
-
-constexpr double kMostUnfolded = 3e6;  // activities, of all steps: some minutes
-
-/// Simulating a large cluster GPU by GPU would end in hours, or never.
-void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans) {
-  double activities = 0.0;
-  for (const TrainingPlan& plan : plans) {
-    activities += unfolded_activities(
-        lower_training_step(scenario.model, plan, scenario.cluster, Folding::kFolded));
-  }
-  if (activities > kMostUnfolded) {
-    throw InputError({.file = "--no-fold"},
-                     fmt::format("{} GPUs by themselves are {} million activities, which would "
-                                 "take hours; up to {} million are simulated",
-                                 format_count(scenario.cluster.gpus()),
-                                 format_count(activities / 1e6),
-                                 format_count(kMostUnfolded / 1e6)),
-                     "take a small cluster, as with --set cluster.base=clusters/h800-16.toml "
-                     "--set plan.pipeline=2 --set plan.expert=8 --set model.layers=4 "
-                     "--set training.batch=64 --set training.ramp.from=64 "
-                     "--set training.extension=[]");
-  }
-}
-
-/// One simulated step of a plan.
-struct SimulatedStep {
-  TrainingPlan plan;
-  std::unique_ptr<const OpGraph> graph;
-  Timeline timeline;
-  double error = 0.0;  // relative, at 90%
-};
-
-std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
-                                          const KernelTimes& kernels,
-                                          Folding folding,
-                                          const std::vector<TrainingPlan>& plans) {
-  std::vector<SimulatedStep> steps(plans.size());
-  std::vector<Simulation> simulations;
-  const std::vector<JobLayout> jobs = lay_out(scenario.model, plans, scenario.cluster, folding);
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    steps[i].plan = plans[i];
-    // make_unique would copy the graph, which Boost cannot move.
-    steps[i].graph.reset(  // NOLINT(modernize-make-unique)
-        new OpGraph(lower_training_step(jobs[i])));
-    simulations.push_back({.graph = steps[i].graph.get(),
-                           .profile = &kernels.profile(),
-                           .kernels = &kernels,
-                           .communication_sms = plans[i].communication_sms});
-  }
-  std::vector<Timeline> timelines = simulate(simulations);
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    steps[i].timeline = std::move(timelines[i]);
-    steps[i].error = error_of(critical_path(steps[i].timeline)) / steps[i].timeline.end;
-  }
-  return steps;
 }
 
 double tokens_of_step(const TrainingPlan& plan) {

@@ -1,4 +1,4 @@
-// What it would take to simulate a job without folding its ranks.
+// What it takes to simulate a job, and what it would take without folding its ranks.
 #pragma once
 
 #include "sim/graph/op_graph.hpp"
@@ -9,5 +9,8 @@ namespace towtank {
 /// folded one: every node is there once for each rank it stands for, every copy of a flow by
 /// itself.
 double unfolded_activities(const OpGraph& folded);
+
+/// How many the graph itself has.
+double simulated_activities(const OpGraph& graph);
 
 }  // namespace towtank

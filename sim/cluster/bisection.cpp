@@ -322,9 +322,7 @@ Bisection searched(const Fabric& fabric, const GraphNetwork& network) {
     refine(graph, side);
     best = std::min(best, cut_of(graph, side));
   }
-  return {.bandwidth = Bandwidth(best),
-          .exact = false,
-          .method = "least of the cuts tried"};
+  return {.bandwidth = Bandwidth(best), .exact = false, .method = "least of the cuts tried"};
 }
 
 }  // namespace

@@ -96,8 +96,9 @@ void FabricWires::cross_tree(const Tree& tree, std::int64_t from, std::int64_t t
     if (from / below == to / below) {
       return;
     }
+    // Of a switch's uplinks the tier above tells; all switches above these slots have as many.
     const double cables =
-        static_cast<double>(tree.copies[tier]) * tree.parents[tier] * tree.cables[tier];
+        static_cast<double>(tree.copies[tier]) * tree.parents[tier + 1] * tree.cables[tier + 1];
     const auto key = [&](std::int64_t subtree, Key direction) {
       const Key place = static_cast<Key>(subtree) * 16 + tier;
       return (place * 64 + static_cast<Key>(tree.plane + 1)) * 2 + direction;

@@ -92,7 +92,7 @@ struct Profile {
   std::string launch_source;
   std::optional<Transfer> transfer;
   std::array<std::array<LinkEfficiency, kMedia>, kTransferKinds> links;
-  NetworkCosts network;  // of collectives; empty: none measured
+  NetworkCosts network;      // of collectives; empty: none measured
   KindIndex points_by_kind;  // made by index_kinds(); without them estimates look at everything
   KindIndex fits_by_kind;
 

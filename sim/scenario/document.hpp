@@ -21,8 +21,8 @@ const std::vector<std::string>& tables_with_base();
 /// Reads the scenario file, puts the overrides in, and lays the tables over their bases. Every
 /// value keeps the place it was written at; an override's is "--set key=value". A base or an
 /// override that cannot be used is recorded in `mistakes`, under the path of its table. Throws
-/// InputError when the scenario file or its base is no TOML, EnvironmentError when the scenario file
-/// cannot be read.
+/// InputError when the scenario file or its base is no TOML, EnvironmentError when the scenario
+/// file cannot be read.
 TomlNode read_scenario_document(const std::string& path,
                                 const std::vector<Override>& overrides,
                                 Mistakes& mistakes);

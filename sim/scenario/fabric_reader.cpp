@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "sim/scenario/document.hpp"
+#include "sim/scenario/cluster_file.hpp"
 
 namespace towtank {
 namespace {
@@ -235,18 +235,6 @@ void read_shape(TomlTable& table,
   }
 }
 
-WireSpec read_port(TomlTable table) {
-  const WireSpec wire{.bandwidth = table.bandwidth("bandwidth"), .latency = table.time("latency")};
-  table.finish();
-  return wire;
-}
-
-/// Whether the file is a scenario: it has a table of its cluster, or its base does.
-bool has_cluster(const std::string& path) {
-  Mistakes unheard;  // they are found again when the file is read
-  return find_member(read_scenario_document(path, {}, unheard), "cluster") != nullptr;
-}
-
 }  // namespace
 
 FabricSpec read_fabric(TomlTable table, const std::string& scenario_path, Mistakes& mistakes) {
@@ -291,34 +279,15 @@ FabricSpec read_fabric(TomlTable table, const std::string& scenario_path, Mistak
 }
 
 FabricFile read_fabric_file(const std::string& path, const std::vector<Override>& overrides) {
-  Mistakes mistakes;
-  std::vector<Override> settings = overrides;
-  if (!has_cluster(path)) {
-    // A file that is a cluster: as if a scenario beside it had it as its base.
-    settings.insert(settings.begin(),
-                    {.key = "cluster.base", .value = fs::path(path).filename().string()});
-  }
-  const TomlNode document = read_scenario_document(path, settings, mistakes);
-  const TomlMember* const member = find_member(document, "cluster");
-  const TomlNode& node = member == nullptr ? document : member->node;  // it has one by now
-  TomlTable cluster(node, "cluster", mistakes);
-  FabricFile file;
-  file.name = cluster.text("name", "256 nodes of 8 H800");
-  file.size = {
-      .nodes = to_int(cluster.integer("nodes", {.least = 1, .most = 1 << 22, .example = 256})),
-      .gpus_per_node =
-          to_int(cluster.integer("gpus_per_node", {.least = 1, .most = 1024, .example = 8})),
-      .nvlink = read_port(
-          cluster.table("nvlink", "nvlink = {bandwidth = \"200 GB/s\", latency = \"3.33 us\"}")),
-      .nic = read_port(
-          cluster.table("nic", "nic = {bandwidth = \"400 Gbit/s\", latency = \"3.7 us\"}"))};
-  if (cluster.has("fabric")) {
-    file.spec = read_fabric(cluster.table("fabric", ""), path, mistakes);
-  } else {
-    file.spec.place = node.place;
-  }
-  mistakes.throw_if_any();
-  return file;
+  Cluster cluster = read_cluster_file(path, overrides);
+  FabricSpec spec = cluster.fabric.value_or(FabricSpec{.place = {.file = path}});
+  return {
+      .name = cluster.name,
+      .spec = std::move(spec),
+      .size = {.nodes = cluster.nodes,
+               .gpus_per_node = cluster.gpus_per_node,
+               .nvlink = {.bandwidth = cluster.nvlink.bandwidth, .latency = cluster.nvlink.latency},
+               .nic = {.bandwidth = cluster.nic.bandwidth, .latency = cluster.nic.latency}}};
 }
 
 }  // namespace towtank

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/base/error.hpp"
+#include "sim/plan/expert_group.hpp"
 #include "tests/agree/folded_timeline.hpp"
 
 namespace towtank {
@@ -73,6 +75,20 @@ SmallStep random_step_on_fabric(unsigned seed) {
   return step;
 }
 
+/// Experts that receive unequally much, some of them twice there, on either kind of network.
+SmallStep random_step_with_uneven_experts(unsigned seed) {
+  SmallStep step = seed % 2 == 0 ? random_step(seed) : random_step_on_fabric(seed);
+  std::mt19937 random(seed + 2000);
+  const auto pick = [&random](auto choices) {
+    return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
+  };
+  ExpertPlan& experts = step.plan.expert_plan;
+  experts.load = ZipfLoad{.exponent = pick(std::array{0.1, 0.2, 0.3}), .seed = seed};
+  experts.placement = pick(std::array{PlacementPolicy::kStatic, PlacementPolicy::kGlobal});
+  experts.redundant = pick(std::array{0, 0, 1}) * step.plan.expert;
+  return step;
+}
+
 class Asymmetry : public testing::TestWithParam<unsigned> {};
 
 // In blocks of seeds, so that a failure is found soon.
@@ -115,6 +131,31 @@ TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgreeOnFabrics) {
     }
   }
   EXPECT_GT(built, static_cast<int>(kBlock) / 2);
+}
+
+TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgreeWithUnevenExperts) {
+  int built = 0;
+  for (unsigned seed = GetParam() * kBlock; seed < (GetParam() + 1) * kBlock; seed += 2) {
+    const SmallStep step = random_step_with_uneven_experts(seed + GetParam() % 2);
+    SCOPED_TRACE(fmt::format("seed {}: {}", seed + GetParam() % 2, step.text()));
+    const Mesh mesh(step.plan, step.cluster.gpus_per_node);
+    const GroupShape group = group_shape(mesh, mesh.expert_group(0));
+    if (expert_problem(step.model.moe, group, step.plan.expert_plan)) {
+      continue;
+    }
+    try {
+      const FoldedAndWhole both(step);
+      both.expect_same_events();
+      both.expect_same_loads();
+      ++built;
+    } catch (const InputError&) {
+      continue;  // as above
+    }
+    if (HasFailure()) {
+      return;
+    }
+  }
+  EXPECT_GT(built, static_cast<int>(kBlock) / 5);
 }
 
 // What a planted fault does is not averaged away: its rank is alone in its class, and slower GPUs

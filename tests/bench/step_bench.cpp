@@ -39,7 +39,8 @@ void fold_2048_ranks(benchmark::State& state) {
   const Schedule schedule =
       make_schedule(plan.schedule, {.ranks = plan.pipeline, .micro_batches = plan.micro_batches()});
   while (state.KeepRunning()) {
-    benchmark::DoNotOptimize(equitable_partition(training_relations(mesh, schedule, deepseek_v3().cluster)));
+    benchmark::DoNotOptimize(
+        equitable_partition(training_relations(mesh, schedule, deepseek_v3().cluster)));
   }
 }
 BENCHMARK(fold_2048_ranks)->Unit(benchmark::kMillisecond);
@@ -57,9 +58,8 @@ void simulate_step(benchmark::State& state) {
   const Scenario& scenario = deepseek_v3();
   const OpGraph graph =
       lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded);
-  const Simulation simulation{.graph = &graph,
-                              .profile = &h800(),
-                              .communication_sms = scenario.plan.communication_sms};
+  const Simulation simulation{
+      .graph = &graph, .profile = &h800(), .communication_sms = scenario.plan.communication_sms};
   double activities = 0.0;
   while (state.KeepRunning()) {
     activities += static_cast<double>(simulate(simulation).activities);

@@ -218,12 +218,11 @@ TEST(RandomGraph, WithoutContentionTheEndIsTheLongestPath) {
         }
       }
       const auto index = static_cast<std::size_t>(node.index);
-      const double time =
-          node.work == Node::Work::kSegment
-              ? workload.segments[index].si()
-              : (workload.traffics[index].delay +
-                 workload.traffics[index].flows[0] / maker.cluster.nvlink.bandwidth)
-                    .si();
+      const double time = node.work == Node::Work::kSegment
+                              ? workload.segments[index].si()
+                              : (workload.traffics[index].delay +
+                                 workload.traffics[index].flows[0] / maker.cluster.nvlink.bandwidth)
+                                    .si();
       end[vertex] = start[vertex] + time;
     }
     EXPECT_NEAR(maker.run().end.si(), *std::ranges::max_element(end), kTolerance)

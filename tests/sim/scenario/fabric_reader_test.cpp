@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kCluster =
-    "name = \"small\"\nnodes = 16\ngpus_per_node = 8\n"
+    "name = \"small\"\ngpu = \"h800-sxm\"\nnodes = 16\ngpus_per_node = 8\n"
     "nvlink = {bandwidth = \"200 GB/s\", latency = \"3.33 us\"}\n"
     "nic = {bandwidth = \"400 Gbit/s\", latency = \"3.7 us\"}\n";
 

@@ -1,0 +1,113 @@
+#include "tools/simulated_steps.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sim/base/error.hpp"
+#include "sim/base/quantity_text.hpp"
+#include "sim/engine/simulate.hpp"
+#include "sim/graph/training_step.hpp"
+#include "sim/result/critical_path.hpp"
+#include "tools/commands.hpp"
+#include "tools/unfolded_size.hpp"
+
+namespace towtank {
+namespace {
+
+constexpr double kMostUnfolded = 3e6;  // activities, of all steps: some minutes
+
+constexpr double kMuchToSimulate = 3e5;  // activities of all steps: a second or so
+constexpr double kMostSimulated = 2e7;   // an hour or so
+constexpr std::size_t kMostClasses = 1000;
+
+[[noreturn]] void too_much(const Scenario& scenario, std::size_t classes, const std::string& what) {
+  throw InputError({.file = scenario.path},
+                   fmt::format("what makes ranks differ leaves {} classes of them{}, which would "
+                               "take hours",
+                               format_count(static_cast<double>(classes)),
+                               what),
+                   "a smaller cluster or plan.expert; adaptive routing, whose ranks stay alike; "
+                   "fewer faults");
+}
+
+/// Says what is under way when it takes long, and refuses what would take hours.
+void announce_size(const Scenario& scenario,
+                   const std::vector<JobLayout>& jobs,
+                   const std::vector<SimulatedStep>& steps) {
+  double activities = 0.0;
+  for (const SimulatedStep& step : steps) {
+    activities += simulated_activities(*step.graph);
+  }
+  const std::size_t classes = jobs.front().classes.ranks.members.size();
+  if (activities > kMostSimulated) {
+    too_much(scenario,
+             classes,
+             fmt::format(" and {} million activities", format_count(activities / 1e6)));
+  }
+  if (activities > kMuchToSimulate) {
+    announce(fmt::format("simulating {} classes of ranks, {} thousand activities",
+                         classes,
+                         format_count(std::round(activities / 1e3))));
+  }
+}
+
+}  // namespace
+
+void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans) {
+  double activities = 0.0;
+  for (const TrainingPlan& plan : plans) {
+    activities += unfolded_activities(
+        lower_training_step(scenario.model, plan, scenario.cluster, Folding::kFolded));
+  }
+  if (activities > kMostUnfolded) {
+    throw InputError({.file = "--no-fold"},
+                     fmt::format("{} GPUs by themselves are {} million activities, which would "
+                                 "take hours; up to {} million are simulated",
+                                 format_count(scenario.cluster.gpus()),
+                                 format_count(activities / 1e6),
+                                 format_count(kMostUnfolded / 1e6)),
+                     "take a small cluster, as with --set cluster.base=clusters/h800-16.toml "
+                     "--set plan.pipeline=2 --set plan.expert=8 --set model.layers=4 "
+                     "--set training.batch=64 --set training.ramp.from=64 "
+                     "--set training.extension=[]");
+  }
+}
+
+std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
+                                          const KernelTimes& kernels,
+                                          Folding folding,
+                                          const std::vector<TrainingPlan>& plans) {
+  std::vector<SimulatedStep> steps(plans.size());
+  std::vector<Simulation> simulations;
+  const std::vector<JobLayout> jobs = lay_out(scenario.model, plans, scenario.cluster, folding);
+  for (const JobLayout& job : jobs) {
+    if (folding == Folding::kFolded && job.classes.ranks.members.size() > kMostClasses) {
+      too_much(scenario, job.classes.ranks.members.size(), "");
+    }
+  }
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    steps[i].plan = plans[i];
+    // make_unique would copy the graph, which Boost cannot move.
+    steps[i].graph.reset(  // NOLINT(modernize-make-unique)
+        new OpGraph(lower_training_step(jobs[i])));
+    simulations.push_back({.graph = steps[i].graph.get(),
+                           .profile = &kernels.profile(),
+                           .kernels = &kernels,
+                           .communication_sms = plans[i].communication_sms});
+  }
+  if (folding == Folding::kFolded) {
+    announce_size(scenario, jobs, steps);
+  }
+  std::vector<Timeline> timelines = simulate(simulations);
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    steps[i].timeline = std::move(timelines[i]);
+    steps[i].error = error_of(critical_path(steps[i].timeline)) / steps[i].timeline.end;
+  }
+  return steps;
+}
+
+}  // namespace towtank

@@ -1,0 +1,34 @@
+// The steps of a scenario's plans, simulated.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "sim/graph/job_layout.hpp"
+#include "sim/graph/op_graph.hpp"
+#include "sim/plan/training_plan.hpp"
+#include "sim/profile/kernel_times.hpp"
+#include "sim/result/timeline.hpp"
+#include "sim/scenario/scenario.hpp"
+
+namespace towtank {
+
+/// One simulated step of a plan.
+struct SimulatedStep {
+  TrainingPlan plan;
+  std::unique_ptr<const OpGraph> graph;
+  Timeline timeline;
+  double error = 0.0;  // relative, at 90%
+};
+
+/// Throws InputError when the plans without folding would take hours.
+void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans);
+
+/// One step of each plan, on the scenario's cluster. Says on stderr what is under way when it takes
+/// long; throws InputError, with what could be changed, when it would take hours.
+std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
+                                          const KernelTimes& kernels,
+                                          Folding folding,
+                                          const std::vector<TrainingPlan>& plans);
+
+}  // namespace towtank
