@@ -114,7 +114,7 @@ TEST_F(FabricFiles, RefuseKeysThatMeanNothingToTheKind) {
                              "dragonfly = {endpoints = 1, switches = 2, global = 1}\n") +
                  line + "\n");
     ASSERT_EQ(found.size(), 1U) << line;
-    EXPECT_EQ(found[0].place.line, 9) << line;
+    EXPECT_EQ(found[0].place.line, 10) << line;
     EXPECT_THAT(found[0].message, testing::HasSubstr("means nothing"));
   }
 }
@@ -125,10 +125,10 @@ TEST_F(FabricFiles, OfAnUnknownKindHaveOneMistakeOnly) {
 
 TEST_F(FabricFiles, ReportMistakesAtTheirPlaces) {
   EXPECT_THAT(mistakes("[fabric]\nkind = \"fattree\"\n")[0].hint, testing::HasSubstr("fat-tree"));
-  EXPECT_EQ(mistakes("[fabric]\nkind = \"fat-tree\"\nroutng = \"ecmp\"\n")[0].place.line, 8);
-  EXPECT_EQ(mistakes("[fabric]\nkind = \"fat-tree\"\ntiers = 4\n")[0].place.line, 8);
-  EXPECT_EQ(mistakes("[fabric]\nkind = \"fat-tree\"\nlink_bandwidth = 400\n")[0].place.line, 8);
-  EXPECT_EQ(mistakes("[fabric]\nkind = \"multi-plane\"\n")[0].place.line, 6);
+  EXPECT_EQ(mistakes("[fabric]\nkind = \"fat-tree\"\nroutng = \"ecmp\"\n")[0].place.line, 9);
+  EXPECT_EQ(mistakes("[fabric]\nkind = \"fat-tree\"\ntiers = 4\n")[0].place.line, 9);
+  EXPECT_EQ(mistakes("[fabric]\nkind = \"fat-tree\"\nlink_bandwidth = 400\n")[0].place.line, 9);
+  EXPECT_EQ(mistakes("[fabric]\nkind = \"multi-plane\"\n")[0].place.line, 7);
   EXPECT_THAT(
       mistakes("[fabric]\nkind = \"multi-plane\"\nplanes = 8\ncross_rail = \"spine\"\n")[0].message,
       testing::HasSubstr("planes are not connected"));
@@ -137,7 +137,7 @@ TEST_F(FabricFiles, ReportMistakesAtTheirPlaces) {
       mistakes(
           "[fabric]\nkind = \"fat-tree\"\n[[fabric.fault]]\ndevice = \"leaf0\"\nfactor = 2\n")[0]
           .place.line,
-      10);
+      11);
   EXPECT_THAT(mistakes("[fabric]\nkind = \"custom\"\nedges = \"none.txt\"\n")[0].message,
               testing::HasSubstr("there is no edge list"));
 }
