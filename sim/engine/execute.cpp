@@ -151,6 +151,9 @@ void Executor::work(const Node& node) {
 }
 
 void Executor::send(std::size_t traffic) {
+  if (graph_.traffics[traffic].led_by_another) {
+    return;  // the end of the rendezvous is that of the flows
+  }
   const std::vector<Shipment>& shipments = shipments_[traffic];
   if (workload_.traffics[traffic].delay > Seconds()) {
     sg::this_actor::sleep_for(workload_.traffics[traffic].delay.si());

@@ -84,7 +84,8 @@ void GraphWriter::context(Chain& chain, TransferKind kind) {
 }
 
 void GraphWriter::ring(Chain& chain, TransferKind kind, const std::vector<int>& group, Bytes size) {
-  collective(chain, StreamKind::kData, traffic_->ring(kind, rank(chain.sim), group, size), group);
+  collective(
+      chain, StreamKind::kData, traffic_->ring(kind, rank(chain.sim), group, size), group, true);
 }
 
 void GraphWriter::boundary(Chain& chain, int to_rank) {
@@ -132,26 +133,26 @@ Vertex GraphWriter::extend(Chain& chain, Node node) {
   return vertex;
 }
 
-void GraphWriter::collective(Chain& chain,
-                             StreamKind stream,
-                             Traffic traffic,
-                             const std::vector<int>& group) {
+void GraphWriter::collective(
+    Chain& chain, StreamKind stream, Traffic traffic, const std::vector<int>& group, bool led) {
   if (traffic.flows.empty()) {
     return;
   }
+  const Meeting meeting = meet(chain.sim, stream, group);
+  traffic.led_by_another = led && !meeting.is_first;
   extend(chain,
          {.work = Node::Work::kTraffic,
           .index = traffic_index(chain.sim, std::move(traffic)),
           .rank = chain.sim,
           .stream = stream,
           .slot = chain.slot,
-          .rendezvous = rendezvous(chain.sim, stream, group)});
+          .rendezvous = meeting.rendezvous});
 }
 
 int GraphWriter::traffic_index(int sim, Traffic traffic) {
-  const auto [entry, is_new] =
-      traffics_.try_emplace({sim, traffic.kind, traffic.shares_gpu, fingerprint(traffic.flows)},
-                            static_cast<int>(graph_.traffics.size()));
+  const auto [entry, is_new] = traffics_.try_emplace(
+      {sim, traffic.kind, traffic.shares_gpu, traffic.led_by_another, fingerprint(traffic.flows)},
+      static_cast<int>(graph_.traffics.size()));
   if (is_new) {
     graph_.traffics.push_back(std::move(traffic));
   }
@@ -178,14 +179,15 @@ int GraphWriter::group_number(const std::vector<int>& group) {
 }
 
 /// Members of a group meet for the n-th time on a stream.
-int GraphWriter::rendezvous(int sim, StreamKind stream, const std::vector<int>& group) {
+GraphWriter::Meeting GraphWriter::meet(int sim, StreamKind stream, const std::vector<int>& group) {
   const int number = group_number(group);
   if (number < 0) {
-    return -1;
+    return {};
   }
   const int turn = turns_[{sim, stream, number}]++;
-  return meetings_.try_emplace({stream, number, turn}, static_cast<int>(meetings_.size()))
-      .first->second;
+  const auto [entry, is_first] =
+      meetings_.try_emplace({stream, number, turn}, static_cast<int>(meetings_.size()));
+  return {.rendezvous = entry->second, .is_first = is_first};
 }
 
 }  // namespace towtank

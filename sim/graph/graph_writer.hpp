@@ -62,16 +62,26 @@ class GraphWriter {
 
  private:
   Vertex extend(Chain& chain, Node node);
-  void collective(Chain& chain, StreamKind stream, Traffic traffic, const std::vector<int>& group);
+  /// `led`: one member's flows stand for those of all.
+  void collective(Chain& chain,
+                  StreamKind stream,
+                  Traffic traffic,
+                  const std::vector<int>& group,
+                  bool led = false);
   int traffic_index(int sim, Traffic traffic);
-  int rendezvous(int sim, StreamKind stream, const std::vector<int>& group);
+  struct Meeting {
+    int rendezvous = -1;   // -1: with nobody else that is simulated
+    bool is_first = true;  // of its members to be written
+  };
+  Meeting meet(int sim, StreamKind stream, const std::vector<int>& group);
   int group_number(const std::vector<int>& group);
 
   const JobLayout& job_;
   OpGraph& graph_;
   std::optional<TrafficMaker> traffic_;  // once the graph has its ports
-  // (rank, kind, shares_gpu, bytes and destinations of the flows) -> index: equal traffics are one.
-  std::map<std::tuple<int, TransferKind, bool, std::vector<double>>, int> traffics_;
+  // (rank, kind, shares_gpu, led_by_another, bytes and destinations of the flows) -> index: equal
+  // traffics are one.
+  std::map<std::tuple<int, TransferKind, bool, bool, std::vector<double>>, int> traffics_;
   std::map<std::vector<int>, int> groups_;                    // members -> number
   std::map<std::map<int, int>, int> kinds_of_groups_;         // members of each class -> number
   std::map<std::tuple<int, StreamKind, int>, int> turns_;     // (sim, stream, group) -> meetings

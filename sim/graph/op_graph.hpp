@@ -60,6 +60,9 @@ struct Traffic {
   TransferKind kind = TransferKind::kDispatch;
   bool shares_gpu = false;  // compute kernels run beside it
   std::vector<Flow> flows;
+  /// Another member of its rendezvous sends these flows, which are those of all members; this one
+  /// waits for them.
+  bool led_by_another = false;
 };
 
 /// One vertex of the graph.

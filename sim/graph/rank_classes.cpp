@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <span>
 #include <unordered_map>
 
 namespace towtank {
@@ -32,37 +33,67 @@ struct Surroundings {
   Colours wires;
 };
 
-void add_groups(const RankRelations& relations, const Colours& ranks, Surroundings& seen) {
+/// The wires that a sending crosses: a stretch of RankRelations::crossings, which ascend.
+class Crossings {
+ public:
+  explicit Crossings(const RankRelations& relations) : relations_(relations) {}
+
+  /// Of the next sending, which must be asked for in turn.
+  std::span<const RankRelations::Crossing> of(std::size_t sending) {
+    const std::size_t first = next_;
+    while (next_ < relations_.crossings.size() &&
+           at(relations_.crossings[next_].sending) == sending) {
+      ++next_;
+    }
+    return std::span(relations_.crossings).subspan(first, next_ - first);
+  }
+
+ private:
+  const RankRelations& relations_;
+  std::size_t next_ = 0;
+};
+
+/// The colours of the groups: of their members, and of the wires on which these move together.
+Colours group_colours(const RankRelations& relations, const Colours& ranks, const Colours& wires) {
   Colours groups(at(relations.groups), 0);
   for (const auto& [label, group, rank] : relations.memberships) {
     groups[at(group)] += mixed(label, ranks[at(rank)]);
   }
-  for (const auto& [label, group, rank] : relations.memberships) {
-    seen.ranks[at(rank)] += mixed(label, mixed(3, groups[at(group)]));
+  Crossings crossings(relations);
+  for (std::size_t i = 0; i < relations.sendings.size(); ++i) {
+    const RankRelations::Sending& sending = relations.sendings[i];
+    for (const RankRelations::Crossing& over : crossings.of(i)) {
+      if (sending.group >= 0) {
+        groups[at(sending.group)] += mixed(4, mixed(over.share, wires[at(over.wire)]));
+      }
+    }
   }
+  return groups;
 }
 
 void add_sendings(const RankRelations& relations,
+                  const Colours& groups,
                   const Colours& ranks,
                   const Colours& wires,
                   Surroundings& seen) {
-  std::size_t crossing = 0;
+  Crossings crossings(relations);
   for (std::size_t i = 0; i < relations.sendings.size(); ++i) {
-    const auto& [label, from, to] = relations.sendings[i];
-    std::uint64_t way = 0;
-    const std::size_t first = crossing;
-    while (crossing < relations.crossings.size() &&
-           at(relations.crossings[crossing].sending) == i) {
-      const RankRelations::Crossing& over = relations.crossings[crossing++];
-      way += mixed(over.share, wires[at(over.wire)]);
+    const auto& [label, from, to, group] = relations.sendings[i];
+    const std::span<const RankRelations::Crossing> way = crossings.of(i);
+    std::uint64_t way_colour = 0;
+    for (const RankRelations::Crossing& over : way) {
+      way_colour += mixed(over.share, wires[at(over.wire)]);
     }
     const std::uint64_t sending =
-        mixed(mixed(label, way), mixed(ranks[at(from)], mixed(0, ranks[at(to)])));
-    seen.ranks[at(from)] += mixed(1, sending);
-    seen.ranks[at(to)] += mixed(2, sending);
-    for (std::size_t over = first; over < crossing; ++over) {
-      seen.wires[at(relations.crossings[over].wire)] +=
-          mixed(relations.crossings[over].share, sending);
+        group >= 0
+            ? mixed(label, mixed(5, groups[at(group)]))
+            : mixed(mixed(label, way_colour), mixed(ranks[at(from)], mixed(0, ranks[at(to)])));
+    if (group < 0) {
+      seen.ranks[at(from)] += mixed(1, sending);
+      seen.ranks[at(to)] += mixed(2, sending);
+    }
+    for (const RankRelations::Crossing& over : way) {
+      seen.wires[at(over.wire)] += mixed(over.share, sending);
     }
   }
 }
@@ -98,8 +129,11 @@ RankClasses equitable_partition(const RankRelations& relations) {
   RankClasses classes{.ranks = partition(ranks), .wires = partition(wires)};
   while (true) {
     Surroundings seen{.ranks = Colours(ranks.size(), 0), .wires = Colours(wires.size(), 0)};
-    add_groups(relations, ranks, seen);
-    add_sendings(relations, ranks, wires, seen);
+    const Colours groups = group_colours(relations, ranks, wires);
+    for (const auto& [label, group, rank] : relations.memberships) {
+      seen.ranks[at(rank)] += mixed(label, mixed(3, groups[at(group)]));
+    }
+    add_sendings(relations, groups, ranks, wires, seen);
     refine(seen.ranks, ranks);
     refine(seen.wires, wires);
     RankClasses refined{.ranks = partition(ranks), .wires = partition(wires)};

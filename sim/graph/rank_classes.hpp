@@ -16,11 +16,13 @@ struct RankRelations {
     int group = 0;
     int rank = 0;
   };
-  /// `from` sends to `to`.
+  /// `from` sends to `to`. As a part of what a group moves at one rate (a ring), ranks do not feel
+  /// whose neighbour they are: the sending relates its wires to the group, and nothing else.
   struct Sending {
     int label = 0;
     int from = 0;
     int to = 0;
+    int group = -1;
   };
   /// A sending takes a share of a wire that others may fill as well.
   struct Crossing {
@@ -54,11 +56,11 @@ struct RankClasses {
 
 /// The coarsest equitable partition: ranks of one class have equal attributes and, label by label,
 /// send to and receive from equally many ranks of each other class over wires of equal classes, and
-/// belong to groups with equally many members of each class; wires of one class have equal
-/// capacities and carry equally many sendings of each kind. Found by colour refinement: start from
-/// the attributes, split by what is related until nothing splits. Colours are 64-bit hashes of
-/// multisets: two different things share a class by accident once in some 10^7 partitions of a
-/// million ranks. Rounds are linear in the relations.
+/// belong to groups with equally many members of each class and on equally many wires of each;
+/// wires of one class have equal capacities and carry equally many sendings and groups of each
+/// kind. Found by colour refinement: start from the attributes, split by what is related until
+/// nothing splits. Colours are 64-bit hashes of multisets: two different things share a class by
+/// accident once in some 10^7 partitions of a million ranks. Rounds are linear in the relations.
 RankClasses equitable_partition(const RankRelations& relations);
 
 /// Everything in a class of its own.

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "sim/graph/coupled_flow.hpp"
 #include "sim/graph/ports.hpp"
 #include "sim/plan/dispatch_bytes.hpp"
 #include "sim/plan/expert_traffic.hpp"
@@ -94,10 +95,24 @@ Traffic TrafficMaker::ring(TransferKind kind,
   const double local = static_cast<double>(to.local.size()) + 1.0;
   const Bytes part = size / local;
   Traffic traffic{.name = std::string(name(kind)), .kind = kind, .shares_gpu = true, .flows = {}};
-  fan_out(rank, to.local, {Medium::kNvlink, part}, traffic.flows);
+  const auto couple = [&](Medium medium, Bytes bytes, int copies, Seconds latency) {
+    if (bytes <= Bytes{}) {
+      return;
+    }
+    traffic.flows.push_back({.source = index(rank),
+                             .destination = index(rank),
+                             .medium = medium,
+                             .bytes = bytes,
+                             .copies = copies,
+                             .hops = coupled_hops(job_, graph_, fabric_, group, medium, copies),
+                             .latency = latency});
+  };
+  if (!to.local.empty()) {
+    couple(Medium::kNvlink, part, static_cast<int>(to.local.size()), job_.cluster.nvlink.latency);
+  }
   if (to.nodes > 1) {
     const Bytes passed_on = part * (to.nodes - 1.0) / to.nodes;
-    fan_out(rank, {to.next_remote}, {Medium::kNic, passed_on, longest(group, true)}, traffic.flows);
+    couple(Medium::kNic, passed_on, 1, job_.cluster.nic.latency + longest(group, true));
   }
   return traffic;
 }

@@ -33,7 +33,8 @@ class TrafficMaker {
   Traffic context(TransferKind kind, int rank) const;
 
   /// Ring reduce-scatter or all-gather of `size` over `group`: around the NVLinks of each node and,
-  /// at equal places, around the nodes.
+  /// at equal places, around the nodes. Its flows stand for those of the whole group, which move at
+  /// one rate: one member of the group sends them.
   Traffic ring(TransferKind kind, int rank, const std::vector<int>& group, Bytes size) const;
 
  private:

@@ -76,12 +76,12 @@ class RelationWriter {
   }
 
  private:
-  /// Of one rank, about: with everybody on its node for each of its stages and for its experts, and
-  /// with every node of its expert group.
+  /// Of one rank, about: with everybody on its node and with every node of its expert group, and
+  /// with its pipeline neighbours.
   std::size_t expected_sendings() const {
-    const int stages = stages_per_rank(schedule_.kind, schedule_.stages / schedule_.ranks());
     const GroupLayout experts(mesh_, mesh_.expert_group(0));
-    return at(stages * (cluster_.gpus_per_node + 3) + cluster_.gpus_per_node) + experts.nodes();
+    constexpr std::size_t kNeighbours = 4;
+    return at(cluster_.gpus_per_node) + experts.nodes() + kNeighbours;
   }
 
   /// Activations go from `stage` to the next, at equal positions, and their gradients back.
@@ -113,10 +113,27 @@ class RelationWriter {
     }
   }
 
-  void write_ring(Relation relation, int stage, const std::vector<int>& group) {
-    add_group(relation, stage, group);
-    const GroupLayout layout(mesh_, group);
-    write_group(relation, stage, layout, true);
+  /// All links of a ring move at one rate, so that its members feel the group and no neighbour; who
+  /// sends to whom matters to the fabric's wires alone.
+  void write_ring(Relation relation, int stage, const std::vector<int>& members) {
+    const std::size_t first_member = relations_.memberships.size();
+    add_group(relation, stage, members);
+    if (fabric_ == nullptr) {
+      return;
+    }
+    const std::size_t first = relations_.sendings.size();
+    Seconds longest;
+    for_each_way(GroupLayout(mesh_, members), true, [&](int from, int to) {
+      longest = std::max(longest, add_sending(relation, stage, Medium::kNic, from, to));
+      relations_.sendings.back().group = relations_.groups - 1;
+    });
+    const int latency = latency_label(longest);
+    for (std::size_t i = first; i < relations_.sendings.size(); ++i) {
+      relations_.sendings[i].label += latency;
+    }
+    for (std::size_t i = first_member; i < relations_.memberships.size(); ++i) {
+      relations_.memberships[i].label += latency;
+    }
   }
 
   void write_token_groups() {
@@ -136,7 +153,7 @@ class RelationWriter {
       const std::vector<int> group = group_of(first);
       add_group(relation, 0, group);
       const GroupLayout layout(mesh_, group);
-      write_group(relation, 0, layout, false);
+      write_group(relation, layout);
       first = group.back() + 1;
     }
   }
@@ -172,11 +189,11 @@ class RelationWriter {
     }
   }
 
-  void write_inside(Relation relation, int stage, std::span<const int> members) {
+  void write_inside(Relation relation, std::span<const int> members) {
     for (const int from : members) {
       for (const int to : members) {
         if (from != to) {
-          add_sending(relation, stage, Medium::kNvlink, from, to);
+          add_sending(relation, 0, Medium::kNvlink, from, to);
         }
       }
     }
@@ -184,17 +201,18 @@ class RelationWriter {
 
   /// What a group's members send each other: everybody inside a node, and over the network those
   /// at equal places, as late as the farthest of them.
-  void write_group(Relation relation, int stage, const GroupLayout& layout, bool ring) {
+  void write_group(Relation relation, const GroupLayout& layout) {
     for (std::size_t node = 0; node < layout.nodes(); ++node) {
-      write_inside(relation, stage, layout.node(node));
+      write_inside(relation, layout.node(node));
     }
     const std::size_t first = relations_.sendings.size();
     Seconds longest;
-    for_each_way(layout, ring, [&](int from, int to) {
-      longest = std::max(longest, add_sending(relation, stage, Medium::kNic, from, to));
+    for_each_way(layout, false, [&](int from, int to) {
+      longest = std::max(longest, add_sending(relation, 0, Medium::kNic, from, to));
     });
+    const int latency = latency_label(longest);
     for (std::size_t i = first; i < relations_.sendings.size(); ++i) {
-      relations_.sendings[i].label += latency_label(longest);
+      relations_.sendings[i].label += latency;
     }
   }
 

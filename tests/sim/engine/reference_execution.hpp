@@ -110,6 +110,9 @@ class ReferenceExecution {
                   graph_.ranks[static_cast<std::size_t>(node(v).rank)].slowdown;
       return;
     }
+    if (graph_.traffics[index].led_by_another) {
+      return;
+    }
     job.delay = workload_.traffics[index].delay.si();
     for (std::size_t i = 0; i < graph_.traffics[index].flows.size(); ++i) {
       job.flows.push_back({.hops = &graph_.traffics[index].flows[i].hops,

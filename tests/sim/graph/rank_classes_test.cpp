@@ -61,31 +61,44 @@ Views views(const RankRelations& relations,
   for (std::size_t wire = 0; wire < seen.wires.size(); ++wire) {
     seen.wires[wire].insert({0, relations.wires[wire], word(wire_class[wire])});
   }
-  for (const auto& mine : relations.memberships) {
-    View members;
-    for (const auto& other : relations.memberships) {
-      if (other.group == mine.group) {
-        members.insert({word(other.label), word(rank_class[at(other.rank)])});
+  std::vector<std::uint64_t> group_words;
+  for (int group = 0; group < relations.groups; ++group) {
+    View inside;
+    for (const auto& member : relations.memberships) {
+      if (member.group == group) {
+        inside.insert({0, word(member.label), word(rank_class[at(member.rank)])});
       }
     }
-    seen.ranks[at(mine.rank)].insert({1, word(mine.label), words.of(members)});
+    for (const auto& over : relations.crossings) {
+      if (relations.sendings[at(over.sending)].group == group) {
+        inside.insert({1, word(over.share), word(wire_class[at(over.wire)])});
+      }
+    }
+    group_words.push_back(words.of(inside));
+  }
+  for (const auto& mine : relations.memberships) {
+    seen.ranks[at(mine.rank)].insert({1, word(mine.label), group_words[at(mine.group)]});
   }
   for (std::size_t i = 0; i < relations.sendings.size(); ++i) {
-    const auto& [label, from, to] = relations.sendings[i];
+    const auto& [label, from, to, group] = relations.sendings[i];
     View way;
     for (const auto& over : relations.crossings) {
       if (at(over.sending) == i) {
         way.insert({word(over.share), word(wire_class[at(over.wire)])});
       }
     }
-    const std::vector<std::uint64_t> sending = {
+    const std::vector<std::uint64_t> alone = {
         word(label), word(rank_class[at(from)]), word(rank_class[at(to)]), words.of(way)};
+    const std::vector<std::uint64_t> sending =
+        group < 0 ? alone : std::vector<std::uint64_t>{word(label), group_words[at(group)]};
     const auto with = [&sending](std::vector<std::uint64_t> first) {
       first.insert(first.end(), sending.begin(), sending.end());
       return first;
     };
-    seen.ranks[at(from)].insert(with({2}));
-    seen.ranks[at(to)].insert(with({3}));
+    if (group < 0) {
+      seen.ranks[at(from)].insert(with({2}));
+      seen.ranks[at(to)].insert(with({3}));
+    }
     for (const auto& over : relations.crossings) {
       if (at(over.sending) == i) {
         seen.wires[at(over.wire)].insert(with({4, word(over.share)}));
@@ -170,8 +183,10 @@ RankRelations random_relations(std::mt19937& random) {
   const int wires = static_cast<int>(relations.wires.size());
   for (int edges = up_to(ranks); edges > 0; --edges) {
     const int sending = static_cast<int>(relations.sendings.size());
-    relations.sendings.push_back(
-        {.label = up_to(1), .from = up_to(ranks - 1), .to = up_to(ranks - 1)});
+    relations.sendings.push_back({.label = up_to(1),
+                                  .from = up_to(ranks - 1),
+                                  .to = up_to(ranks - 1),
+                                  .group = up_to(3) == 0 ? up_to(2) : -1});
     for (int wire = 0; wire < wires; ++wire) {
       if (up_to(2) == 0) {
         relations.crossings.push_back({.sending = sending, .wire = wire, .share = 1 + up_to(1)});
