@@ -10,6 +10,11 @@
 namespace towtank {
 
 FabricHops::FabricHops(const JobLayout& job, OpGraph& graph) : job_(job) {
+  for (Wire& wire : graph.wires) {
+    if (job.fabric != nullptr && wire.medium == Medium::kNic) {
+      wire.capacity = std::min(wire.capacity, job.fabric->card_limit());
+    }
+  }
   const Partition& classes = job.classes.wires;
   wire_of_class_.assign(classes.members.size(), -1);
   for (std::size_t i = 0; i < wire_of_class_.size(); ++i) {

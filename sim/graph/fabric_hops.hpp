@@ -16,8 +16,9 @@ using FabricWay = std::vector<WireShare>;
 
 class FabricHops {
  public:
-  /// Appends a wire to `graph` for each class of the fabric's wires that can be full. The graph's
-  /// ports must be there, since they come first. The job outlives this.
+  /// Appends a wire to `graph` for each class of the fabric's wires that can be full, and holds the
+  /// network ports down to what reaches the cards. The ports must be there, since they come first.
+  /// The job outlives this.
   FabricHops(const JobLayout& job, OpGraph& graph);
 
   /// From one rank to another over the network; no shares where the fabric is non-blocking.

@@ -39,9 +39,47 @@ FabricWires::FabricWires(const Cluster& cluster)
                      "steps are simulated with one network card for each GPU",
                      "leave nics_per_gpu and gpus_per_nic out; `towtank topology` knows them");
   }
+  check_faults();
+  card_limit_ = find_card_limit();
   if (is_adaptive(fabric_) && even_tree(0) == nullptr) {
     units_ = kUnitsOfSpreadTraffic;
   }
+}
+
+/// Links between switches may fail; what a leaf's cards lose is the GPUs' own fault.
+void FabricWires::check_faults() const {
+  for (const Fault& fault : fabric_.spec.faults) {
+    for (const std::string& device : fault.devices) {
+      const DeviceKind kind = fabric_.kind(find_device(fabric_, device, fault.place));
+      const bool has_cards = kind == DeviceKind::kLeaf && fault.devices.size() == 1;
+      if (has_cards ||
+          (kind != DeviceKind::kLeaf && kind != DeviceKind::kSpine && kind != DeviceKind::kCore)) {
+        throw InputError(fault.place,
+                         fmt::format("steps are simulated with faults between switches, and {} "
+                                     "reaches the cards of GPUs",
+                                     device),
+                         "a GPU's own fault is [[cluster.fault]] with gpu = 17 and nic = 0.5; a "
+                         "cable's is devices = [\"leaf0\", \"spine1\"]");
+      }
+    }
+  }
+}
+
+Bandwidth FabricWires::find_card_limit() const {
+  Bandwidth limit = cluster_.nic.bandwidth;
+  if (cluster_.nodes < 2) {
+    return limit;
+  }
+  std::vector<Crossing> route;
+  router_.route(0, cluster_.gpus_per_node, Medium::kNic, route);
+  for (const Crossing& crossing : route) {
+    const DeviceKind tail = fabric_.kind(fabric_.tail(crossing.link));
+    const DeviceKind head = fabric_.kind(fabric_.head(crossing.link));
+    if (tail < DeviceKind::kNic || head < DeviceKind::kNic) {
+      limit = std::min(limit, fabric_.link(crossing.link).bandwidth / crossing.share);
+    }
+  }
+  return limit;
 }
 
 int FabricWires::card(int gpu) const {

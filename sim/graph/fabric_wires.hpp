@@ -38,13 +38,18 @@ struct FabricPath {
 
 class FabricWires {
  public:
-  /// `cluster.fabric` is there; the cluster outlives this. Throws InputError as make_fabric().
+  /// `cluster.fabric` is there; the cluster outlives this. Throws InputError as make_fabric(), and
+  /// for what only `towtank topology` knows: several cards a GPU or GPUs a card, and faults that
+  /// reach into nodes.
   explicit FabricWires(const Cluster& cluster);
 
   /// Wires crossed so far, in the order in which they were first crossed.
   const std::vector<FabricWire>& wires() const { return wires_; }
 
   int units() const { return units_; }
+
+  /// What a GPU gets through to its card, in each direction: PCIe may be slower than the card.
+  Bandwidth card_limit() const { return card_limit_; }
 
   /// What network traffic from one GPU to another crosses. Throws InputError when no way is left,
   /// when the way leads through a third GPU, and when adaptive routing divides the traffic into
@@ -60,12 +65,15 @@ class FabricWires {
   int wire(Key key, const std::string& name, Bandwidth capacity);
   int card(int gpu) const;
   void check_way(int from_gpu, int to_gpu) const;
+  void check_faults() const;
+  Bandwidth find_card_limit() const;
   const Tree* even_tree(int card) const;
 
   const Cluster& cluster_;
   Fabric fabric_;
   Router router_;
   int units_ = 1;
+  Bandwidth card_limit_;
   std::vector<FabricWire> wires_;
   std::unordered_map<Key, int> known_;
   FabricPath path_;                                  // found last

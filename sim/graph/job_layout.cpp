@@ -58,10 +58,13 @@ Kinship kinship(const JobLayout& job) {
 }
 
 /// Each rank's network port, in one direction.
-std::vector<Bandwidth> network_ports(const Cluster& cluster) {
+std::vector<Bandwidth> network_ports(const Cluster& cluster, const FabricWires& fabric) {
   std::vector<Bandwidth> ports(static_cast<std::size_t>(cluster.gpus()), cluster.nic.bandwidth);
   for (const GpuFault& fault : cluster.faults) {
     ports[static_cast<std::size_t>(fault.gpu)] *= fault.nic;
+  }
+  for (Bandwidth& port : ports) {
+    port = std::min(port, fabric.card_limit());
   }
   return ports;
 }
@@ -87,8 +90,8 @@ void classify(Folding folding, JobLayout& job) {
     for (const FabricWire& wire : job.fabric->wires()) {
       capacities.push_back(wire.capacity);
     }
-    job.can_be_full =
-        can_be_full(relations, network_ports(job.cluster), capacities, job.fabric->units());
+    job.can_be_full = can_be_full(
+        relations, network_ports(job.cluster, *job.fabric), capacities, job.fabric->units());
     leave_out(job.can_be_full, relations);
   }
   job.classes = equitable_partition(relations);

@@ -69,7 +69,7 @@ SmallStep random_step_on_fabric(unsigned seed) {
     fabric.torus = {.sizes = {2, 2, 2}, .endpoints = 4};
     fabric.routing = RoutingRule::kShortest;
   } else if (pick(std::array{false, false, true}) && step.cluster.nodes > 2) {
-    fabric.faults = {{.devices = {"leaf0"}, .factor = 0.5}};
+    fabric.faults = {{.devices = {"leaf0", "spine0"}, .factor = 0.5}};
   }
   step.cluster.fabric = fabric;
   return step;

@@ -108,6 +108,27 @@ TEST(SinglePath, TellsWiresOfDifferentLinksApart) {
   EXPECT_NE(wires.between(0, 10).shares, first);
 }
 
+TEST(Cards, GetNoMoreThanPcieLetsThrough) {
+  FabricSpec spec;
+  spec.kind = FabricKind::kFatTree;
+  spec.node = NodeKind::kHgx;
+  EXPECT_EQ(FabricWires(cluster_on(spec, 4)).card_limit().si(), 50e9);
+  spec.gpu_pcie.bandwidth = 32 * GB / second;
+  EXPECT_EQ(FabricWires(cluster_on(spec, 4)).card_limit().si(), 32e9);
+}
+
+TEST(Faults, ThatReachCardsAreRefused) {
+  FabricSpec spec;
+  spec.kind = FabricKind::kFatTree;
+  spec.radix = 8;
+  spec.faults = {{.devices = {"leaf0", "spine0"}, .factor = 0.5}};
+  EXPECT_NO_THROW(FabricWires{cluster_on(spec, 4)});
+  for (const std::string device : {"leaf0", "node1.nic2", "node1.gpu0"}) {
+    spec.faults = {{.devices = {device}, .factor = 0.5}};
+    EXPECT_THROW(FabricWires{cluster_on(spec, 4)}, InputError) << device;
+  }
+}
+
 TEST(Planes, AreNotJoined) {
   FabricSpec spec;
   spec.kind = FabricKind::kMultiPlane;
