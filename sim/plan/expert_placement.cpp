@@ -88,9 +88,12 @@ std::vector<double> rank_loads(const ExpertPlacement& placement, std::span<const
 
 std::vector<double> sums_of(std::span<const double> values, std::size_t of_each) {
   check(of_each > 0 && values.size() % of_each == 0, "values divide into equal runs");
-  std::vector<double> sums(values.size() / of_each, 0.0);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    sums[i / of_each] += values[i];
+  const std::size_t runs = of_each > 0 ? values.size() / of_each : 0;
+  std::vector<double> sums;
+  sums.reserve(runs);
+  for (std::size_t run = 0; run < runs; ++run) {
+    const std::span<const double> part = values.subspan(run * of_each, of_each);
+    sums.push_back(std::accumulate(part.begin(), part.end(), 0.0));
   }
   return sums;
 }

@@ -30,7 +30,9 @@ Cluster read_cluster_file(const std::string& path, const std::vector<Override>& 
   Mistakes mistakes;
   const TomlNode document = document_with_cluster(path, overrides, mistakes);
   const TomlMember* const member = find_member(document, "cluster");
-  check(member != nullptr, "the document has a cluster by now");
+  if (member == nullptr) {
+    throw BrokenClaim("the document has a cluster by now");
+  }
   Cluster cluster = read_cluster(TomlTable(member->node, "cluster", mistakes), path, mistakes);
   mistakes.throw_if_any();
   return cluster;

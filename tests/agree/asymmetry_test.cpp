@@ -85,7 +85,7 @@ SmallStep random_step_with_uneven_experts(unsigned seed) {
   ExpertPlan& experts = step.plan.expert_plan;
   experts.load = ZipfLoad{.exponent = pick(std::array{0.1, 0.2, 0.3}), .seed = seed};
   experts.placement = pick(std::array{PlacementPolicy::kStatic, PlacementPolicy::kGlobal});
-  experts.redundant = pick(std::array{0, 0, 1}) * step.plan.expert;
+  experts.redundant = pick(std::array<std::int64_t, 3>{0, 0, 1}) * step.plan.expert;
   return step;
 }
 

@@ -33,7 +33,8 @@ TEST(PipelinedRing, TakesTheBestChunksTime) {
       time_of(Algorithm::kRing, call, round_cost(Pattern::kRing, Protocol::kSimple));
   const double wire = 0.875 * 3200e6 / (0.8 * 400e9) * 1e6;
   double best = 1e30;
-  for (double chunks = 1.0; chunks < 1e6; chunks *= 1.01) {
+  for (int step = 0; step < 1400; ++step) {
+    const double chunks = std::pow(1.01, step);
     // A chunk overlaps the one before but for its share of the stages' hops.
     best = std::min(best, (1.0 + 1.0 / chunks) * wire + 7.0 * (1.0 + chunks));
   }

@@ -20,7 +20,7 @@ ExpertPlan read(const std::string& text, const std::filesystem::path& directory 
   Mistakes mistakes;
   const TomlNode document = parse_toml(text, (directory / "scenario.toml").string());
   TomlTable root(document, "", mistakes);
-  const ExpertPlan plan = read_expert_plan(root, document, kLayer, directory, mistakes);
+  ExpertPlan plan = read_expert_plan(root, document, kLayer, directory, mistakes);
   root.finish();
   check_expert_plan(plan, kLayer, kTwoNodes, document, mistakes);
   mistakes.throw_if_any();
