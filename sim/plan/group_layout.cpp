@@ -16,6 +16,9 @@ GroupLayout::GroupLayout(const Mesh& mesh, std::span<const int> group)
     }
   }
   starts_.push_back(members_.size());
+  for (std::size_t index = 0; index < nodes(); ++index) {
+    check(node(index).size() == node(0).size(), "a group has as many members on each of its nodes");
+  }
 }
 
 std::size_t GroupLayout::node_index(int member) const {

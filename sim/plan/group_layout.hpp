@@ -17,11 +17,10 @@ struct Peers {
   int nodes = 1;
 };
 
-/// A group of ranks by nodes. On a node with fewer members than the asker's place, places start
-/// again from the first.
+/// A group of ranks by nodes, with as many members on each of them.
 class GroupLayout {
  public:
-  /// `group` ascends.
+  /// `group` ascends. Throws BrokenClaim if its nodes hold different numbers of members.
   GroupLayout(const Mesh& mesh, std::span<const int> group);
 
   std::size_t nodes() const { return starts_.size() - 1; }
@@ -32,10 +31,7 @@ class GroupLayout {
   }
 
   /// The member of a node that those at `place` of other nodes talk to.
-  int at_place(std::size_t node_index, std::size_t place) const {
-    const std::span<const int> there = node(node_index);
-    return there[place % there.size()];
-  }
+  int at_place(std::size_t node_index, std::size_t place) const { return node(node_index)[place]; }
 
   Peers peers(int member) const;
 

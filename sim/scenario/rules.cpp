@@ -197,6 +197,27 @@ std::int64_t workable_expert_ranks(const Scenario& scenario) {
   return 1;
 }
 
+/// Ranks that share gradients, or a sequence, sit in equal numbers on the nodes they span.
+void check_even_nodes(const Scenario& scenario, Rules& rules) {
+  const int per_node = scenario.cluster.gpus_per_node;
+  const auto require_even = [&](const std::string& key, const std::string& what, int ranks) {
+    if (rules.sound({key, "cluster.nodes", "cluster.gpus_per_node", "plan.pipeline"})) {
+      rules.require(
+          tiles_nodes(ranks, per_node),
+          {key, "cluster.gpus_per_node", "plan.pipeline"},
+          fmt::format(
+              "{} {} ranks neither fill nodes of {} GPUs nor divide them", ranks, what, per_node),
+          fmt::format("a multiple of {}, or a divisor of it", per_node));
+    }
+  };
+  require_even("plan.data", "data", scenario.plan.data);
+  require_even("plan.context", "context", scenario.plan.context);
+  for (std::size_t i = 0; i < scenario.extensions.size(); ++i) {
+    require_even(
+        fmt::format("training.extension.{}.context", i), "context", scenario.extensions[i].context);
+  }
+}
+
 /// Expert-parallel groups are runs of `expert` consecutive data ranks. They must tile the nodes,
 /// and where a group spans several nodes, these and the router's expert groups must nest. Only then
 /// does "at most so many groups a token" say how many nodes a token's copies go to.
@@ -462,6 +483,7 @@ void check_rules(Scenario& scenario, const TomlNode& document, Mistakes& mistake
   check_stages(scenario.plan, scenario.model.layers, rules);
   check_experts(scenario, rules);
   check_phases(scenario, rules);
+  check_even_nodes(scenario, rules);
   check_run(scenario, rules);
 }
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/base/error.hpp"
 #include "sim/graph/ports.hpp"
 #include "sim/plan/expert_traffic.hpp"
 #include "sim/plan/group_layout.hpp"
@@ -151,12 +152,10 @@ TEST(Peers, ArePartOfTheGroupAndNeverTheRankItself) {
 }
 
 // Ranks 0, 1 and 4 on two nodes of four.
-TEST(Peers, OfANodeWithFewerMembersTakeTurns) {
+TEST(Peers, OfGroupsWithUnequalNodesAreRefused) {
   const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 8});
   const Mesh mesh(step.plan, step.cluster.gpus_per_node);
-  const GroupLayout layout(mesh, std::vector<int>{0, 1, 4});
-  EXPECT_EQ(layout.peers(1).remote, std::vector<int>{4});
-  EXPECT_EQ(layout.peers(4).remote, std::vector<int>{0});
+  EXPECT_THROW(GroupLayout(mesh, std::vector<int>{0, 1, 4}), BrokenClaim);
 }
 
 TEST(PipelineTransfer, MovesBf16ActivationsOverTheWireBetweenTheRanks) {

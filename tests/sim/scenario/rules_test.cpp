@@ -118,6 +118,11 @@ TEST(Rules, RampStartsWithASequenceOnEveryReplica) {
   EXPECT_NO_THROW(with({"training.ramp.from=32", "plan.context=4"}));
 }
 
+TEST(Rules, DataRanksSitInEqualNumbersOnTheirNodes) {
+  EXPECT_THAT(only_mistake({"cluster.nodes=24", "plan.expert=4", "training.extension=[]"}).message,
+              HasSubstr("12 data ranks neither fill nodes of 8 GPUs nor divide them"));
+}
+
 TEST(Rules, ExtensionsAreCheckedLikeTheRun) {
   const auto extension = [](const std::string& values) {
     return "training.extension=[{name = \"x\", steps = 1, " + values + "}]";
