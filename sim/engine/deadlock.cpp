@@ -1,12 +1,13 @@
 #include "sim/engine/deadlock.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "sim/base/error.hpp"
+#include "sim/engine/waits.hpp"
 
 namespace towtank {
 namespace {
@@ -33,49 +34,24 @@ std::vector<Wait> all_waits(const OpGraph& graph) {
   return waits;
 }
 
-/// Operations that start and end together count as one: vertex -> its unit.
-std::vector<Vertex> units_of(const OpGraph& graph) {
-  std::vector<Vertex> unit(boost::num_vertices(graph.dependencies));
-  std::iota(unit.begin(), unit.end(), Vertex{0});
-  std::unordered_map<int, Vertex> first_of_rendezvous;
-  for (Vertex vertex = 0; vertex < unit.size(); ++vertex) {
-    const int rendezvous = graph.dependencies[vertex].rendezvous;
-    if (rendezvous >= 0) {
-      unit[vertex] = first_of_rendezvous.try_emplace(rendezvous, vertex).first->second;
-    }
-  }
-  return unit;
-}
-
 /// Kahn's algorithm (1962): takes units off as soon as nothing they wait for is left; returns for
 /// each unit how many of its waits remain. All zero if and only if there is no cycle.
-std::vector<int> remaining_waits(const std::vector<Wait>& waits, const std::vector<Vertex>& unit) {
-  const std::size_t count = unit.size();
-  std::vector<int> remaining(count, 0);
-  std::vector<std::size_t> first(count + 1, 0);  // of each unit's successors
-  for (const Wait& wait : waits) {
-    ++remaining[unit[wait.after]];
-    ++first[unit[wait.before] + 1];
-  }
-  std::partial_sum(first.begin(), first.end(), first.begin());
-  std::vector<Vertex> successors(waits.size());
-  std::vector<std::size_t> next(first.begin(), first.end() - 1);
-  for (const Wait& wait : waits) {
-    successors[next[unit[wait.before]]++] = unit[wait.after];
-  }
-
-  std::vector<Vertex> ready;
-  for (Vertex u = 0; u < count; ++u) {
-    if (unit[u] == u && remaining[u] == 0) {
-      ready.push_back(u);
+std::vector<int> remaining_waits(const Waits& waits) {
+  std::vector<int> remaining = waits.before;
+  std::vector<std::uint32_t> ready;
+  for (std::uint32_t operation = 0; operation < remaining.size(); ++operation) {
+    if (waits.unit[operation] == operation && remaining[operation] == 0) {
+      ready.push_back(operation);
     }
   }
   while (!ready.empty()) {
-    const Vertex u = ready.back();
+    std::uint32_t member = ready.back();
     ready.pop_back();
-    for (std::size_t i = first[u]; i < first[u + 1]; ++i) {
-      if (--remaining[successors[i]] == 0) {
-        ready.push_back(successors[i]);
+    for (; member != Waits::kNone; member = waits.next[member]) {
+      for (const std::uint32_t waiter : waits.waiting_for(member)) {
+        if (--remaining[waiter] == 0) {
+          ready.push_back(waiter);
+        }
       }
     }
   }
@@ -84,7 +60,7 @@ std::vector<int> remaining_waits(const std::vector<Wait>& waits, const std::vect
 
 /// A cycle of waits among the units Kahn's algorithm could not take, in waiting order.
 std::vector<Wait> find_cycle(const std::vector<Wait>& waits,
-                             const std::vector<Vertex>& unit,
+                             const std::vector<std::uint32_t>& unit,
                              const std::vector<int>& remaining) {
   std::unordered_map<Vertex, Wait> blocked_by;  // stuck unit -> a wait for another stuck unit
   for (const Wait& wait : waits) {
@@ -122,7 +98,18 @@ std::string explain(const OpGraph& graph, const std::vector<Wait>& cycle) {
   return text;
 }
 
-/// Every vertex stands exactly once in the streams, in the one it names.
+}  // namespace
+
+std::string describe(const OpGraph& graph, Vertex vertex) {
+  const Node& node = graph.dependencies[vertex];
+  const auto index = static_cast<std::size_t>(node.index);
+  const std::string& operation =
+      node.work == Node::Work::kSegment ? graph.segments[index].name : graph.traffics[index].name;
+  const int rank = graph.ranks[static_cast<std::size_t>(node.rank)].rank;
+  return operation + " (rank " + std::to_string(rank) + ", stream " +
+         std::string(name(node.stream)) + ")";
+}
+
 void check_streams(const OpGraph& graph) {
   std::vector<char> seen(boost::num_vertices(graph.dependencies), 0);
   for (std::size_t rank = 0; rank < graph.streams.size(); ++rank) {
@@ -139,25 +126,11 @@ void check_streams(const OpGraph& graph) {
   check(std::ranges::find(seen, 0) == seen.end(), "every operation stands in a stream");
 }
 
-}  // namespace
-
-std::string describe(const OpGraph& graph, Vertex vertex) {
-  const Node& node = graph.dependencies[vertex];
-  const auto index = static_cast<std::size_t>(node.index);
-  const std::string& operation =
-      node.work == Node::Work::kSegment ? graph.segments[index].name : graph.traffics[index].name;
-  const int rank = graph.ranks[static_cast<std::size_t>(node.rank)].rank;
-  return operation + " (rank " + std::to_string(rank) + ", stream " +
-         std::string(name(node.stream)) + ")";
-}
-
 void check_graph_finishes(const OpGraph& graph) {
-  check_streams(graph);
-  const std::vector<Wait> waits = all_waits(graph);
-  const std::vector<Vertex> unit = units_of(graph);
-  const std::vector<int> remaining = remaining_waits(waits, unit);
+  const Waits waits = find_waits(graph);
+  const std::vector<int> remaining = remaining_waits(waits);
   if (std::ranges::any_of(remaining, [](int count) { return count > 0; })) {
-    throw BrokenClaim(explain(graph, find_cycle(waits, unit, remaining)));
+    throw BrokenClaim(explain(graph, find_cycle(all_waits(graph), waits.unit, remaining)));
   }
 }
 

@@ -1,242 +1,237 @@
 #include "sim/engine/execute.hpp"
 
-#include <array>
-#include <cmath>
-#include <map>
-#include <string>
+#include <algorithm>
+#include <queue>
+#include <span>
+#include <tuple>
 #include <utility>
 
-#include <simgrid/s4u.hpp>
-
 #include "sim/base/error.hpp"
-#include "sim/engine/platform.hpp"
+#include "sim/engine/deadlock.hpp"
+#include "sim/engine/flow_clock.hpp"
+#include "sim/engine/waits.hpp"
+#include "sim/engine/ways.hpp"
 
 namespace towtank {
 namespace {
 
-namespace sg = simgrid::s4u;
+/// Seconds within which events happen together: far below what is modelled, far above the rounding
+/// of sums, so that what is equal by symmetry stays so.
+constexpr double kInstant = 1e-12;
 
-/// A flow ready to be sent: SimGrid counts whole bytes.
-struct Shipment {
-  Route route;
-  std::uint64_t bytes = 0;
+/// The end of a segment or of a traffic's delay, or that of a way's next flow.
+struct Occasion {
+  double time = 0.0;
+  std::uint64_t number = 0;  // what was foretold first comes first
+  std::uint32_t operation = Waits::kNone;
+  FlowClock::NextEnd flow = {};
+
+  friend bool operator>(const Occasion& a, const Occasion& b) {
+    return std::tie(a.time, a.number) > std::tie(b.time, b.number);
+  }
 };
 
-/// Operations that start together and end together. A member is at the gate when everything it
-/// waits for has ended, and at the exit when its own work is done.
-struct Rendezvous {
-  int members = 0;
-  int at_gate = 0;
-  int at_exit = 0;
-  std::vector<sg::Actor*> waiting;
-};
-
-/// The state that the actors share. SimGrid runs them one at a time, so nothing is guarded.
 class Executor {
  public:
-  Executor(const OpGraph& graph, const Workload& workload, const Platform& platform);
+  Executor(const OpGraph& graph, const Workload& workload)
+      : graph_(graph),
+        workload_(workload),
+        waits_(find_waits(graph)),
+        wire_flows_(wire_flows(graph, workload)),
+        clock_(wire_flows_.ways, capacities(graph)),
+        before_(waits_.before),
+        unfinished_(before_.size(), 0),
+        delayed_(before_.size(), false),
+        start_(before_.size(), 0.0),
+        cause_(before_.size(), -1),
+        bytes_(wire_flows_.ways.count(), 0.0) {
+    execution_.completions.reserve(before_.size());
+  }
 
-  void start_actors(const Platform& platform);
-
-  /// The record of what ran; to be called once, after the engine has stopped.
-  Execution take_execution() { return std::move(execution_); }
+  Execution run();
 
  private:
-  void run_stream(const std::vector<Vertex>& stream);
-  void wait_for_dependencies(Vertex vertex);
-  void meet(Rendezvous& rendezvous, int Rendezvous::*arrived);
-  void work(const Node& node);
-  void send(std::size_t traffic);
-  void release_successors(Vertex vertex);
+  static std::vector<double> capacities(const OpGraph& graph);
+  void begin_whatever_waits_for_nothing();
+  void begin(std::uint32_t unit);
+  void work(std::uint32_t operation);
+  void send(std::uint32_t operation);
+  void finish_part(std::uint32_t operation);
+  void complete(std::uint32_t unit);
+  void begin_ready_units();
+  void foretell(double time, std::uint32_t operation);
+  void happen(const Occasion& occasion);
+  void settle_flows();
+  void account_for_bytes();
 
   const OpGraph& graph_;
   const Workload& workload_;
-  std::vector<std::vector<Shipment>> shipments_;  // per traffic
-  std::vector<int> pending_;                      // dependencies that have not ended, per vertex
-  std::vector<sg::Actor*> blocked_;               // the actor suspended before a vertex, or null
-  std::map<int, Rendezvous> rendezvous_;
+  Waits waits_;
+  WireFlows wire_flows_;
+  FlowClock clock_;
+  std::vector<int> before_;                // (units): what has not ended of what they wait for
+  std::vector<std::uint32_t> unfinished_;  // (units): segments, delays and flows still to end
+  std::vector<bool> delayed_;              // (operations): nothing of its traffic moves yet
+  std::vector<double> start_;              // (units)
+  std::vector<std::int64_t> cause_;        // (units)
+  std::vector<std::uint32_t> ready_;       // units that nothing holds back
+  std::vector<double> bytes_;              // (ways): moved by one flow of each start
+  std::priority_queue<Occasion, std::vector<Occasion>, std::greater<>> occasions_;
+  std::uint64_t foretold_ = 0;
+  double now_ = 0.0;
   Execution execution_;
 };
 
-Executor::Executor(const OpGraph& graph, const Workload& workload, const Platform& platform)
-    : graph_(graph),
-      workload_(workload),
-      pending_(boost::num_vertices(graph.dependencies), 0),
-      blocked_(boost::num_vertices(graph.dependencies), nullptr) {
-  shipments_.reserve(graph.traffics.size());
-  for (std::size_t traffic = 0; traffic < graph.traffics.size(); ++traffic) {
-    const std::vector<Flow>& flows = graph.traffics[traffic].flows;
-    std::vector<Shipment>& shipments = shipments_.emplace_back();
-    shipments.reserve(flows.size());
-    for (std::size_t flow = 0; flow < flows.size(); ++flow) {
-      const Bytes bytes = workload.traffics[traffic].flows[flow];
-      shipments.push_back({.route = platform.route(flows[flow]),
-                           .bytes = static_cast<std::uint64_t>(std::llround(bytes.si()))});
-    }
+std::vector<double> Executor::capacities(const OpGraph& graph) {
+  std::vector<double> result;
+  result.reserve(graph.wires.size());
+  for (const Wire& wire : graph.wires) {
+    result.push_back(wire.capacity.si());
   }
-  for (const auto& edge : boost::make_iterator_range(boost::edges(graph.dependencies))) {
-    ++pending_[boost::target(edge, graph.dependencies)];
-  }
-  for (const Vertex vertex : boost::make_iterator_range(boost::vertices(graph.dependencies))) {
-    const int rendezvous = graph.dependencies[vertex].rendezvous;
-    if (rendezvous >= 0) {
-      ++rendezvous_[rendezvous].members;
-    }
-  }
-  execution_.completions.reserve(pending_.size());
-  execution_.carried.resize(graph.wires.size(), 0.0);
+  return result;
 }
 
-void Executor::start_actors(const Platform& platform) {
-  for (const auto& streams : graph_.streams) {
-    for (const std::vector<Vertex>& stream : streams) {
-      if (!stream.empty()) {
-        sg::Actor::create("stream", platform.home(), [this, &stream] { run_stream(stream); });
+Execution Executor::run() {
+  begin_whatever_waits_for_nothing();
+  begin_ready_units();
+  settle_flows();
+  while (!occasions_.empty()) {
+    now_ = occasions_.top().time;
+    while (!occasions_.empty() && occasions_.top().time <= now_ + kInstant) {
+      const Occasion occasion = occasions_.top();
+      occasions_.pop();
+      happen(occasion);
+    }
+    settle_flows();
+  }
+  account_for_bytes();
+  return std::move(execution_);
+}
+
+void Executor::begin_whatever_waits_for_nothing() {
+  for (std::uint32_t operation = 0; operation < before_.size(); ++operation) {
+    if (waits_.unit[operation] == operation && before_[operation] == 0) {
+      ready_.push_back(operation);
+    }
+  }
+}
+
+void Executor::begin_ready_units() {
+  for (std::size_t i = 0; i < ready_.size(); ++i) {  // grows meanwhile
+    begin(ready_[i]);
+  }
+  ready_.clear();
+}
+
+/// Its operations start. Each counts as unfinished until the last has started, so that none
+/// completes the unit alone.
+void Executor::begin(std::uint32_t unit) {
+  start_[unit] = now_;
+  ++unfinished_[unit];
+  for (std::uint32_t member = unit; member != Waits::kNone; member = waits_.next[member]) {
+    work(member);
+  }
+  finish_part(unit);
+}
+
+void Executor::work(std::uint32_t operation) {
+  const Node& node = graph_.dependencies[operation];
+  const auto index = static_cast<std::size_t>(node.index);
+  if (node.work == Node::Work::kSegment) {
+    ++execution_.activities;
+    const double slowdown = graph_.ranks[static_cast<std::size_t>(node.rank)].slowdown;
+    const double time = workload_.segments[index].si() * slowdown;
+    if (time > 0.0) {
+      foretell(now_ + time, operation);
+    }
+    return;
+  }
+  if (graph_.traffics[index].led_by_another) {
+    return;  // the end of the rendezvous is that of the flows
+  }
+  const double delay = workload_.traffics[index].delay.si();
+  if (delay > 0.0) {
+    delayed_[operation] = true;
+    foretell(now_ + delay, operation);
+  } else {
+    send(operation);
+  }
+}
+
+void Executor::foretell(double time, std::uint32_t operation) {
+  ++unfinished_[waits_.unit[operation]];
+  occasions_.push({.time = time, .number = foretold_++, .operation = operation});
+}
+
+void Executor::send(std::uint32_t operation) {
+  const auto traffic = static_cast<std::size_t>(graph_.dependencies[operation].index);
+  const std::uint32_t unit = waits_.unit[operation];
+  execution_.activities += static_cast<std::int64_t>(graph_.traffics[traffic].flows.size());
+  for (const WireFlow& flow : wire_flows_.of(traffic)) {
+    ++unfinished_[unit];
+    bytes_[static_cast<std::size_t>(flow.way)] += flow.bytes;
+    clock_.start(flow.way, flow.bytes, operation, now_);
+  }
+}
+
+void Executor::happen(const Occasion& occasion) {
+  if (occasion.operation != Waits::kNone) {
+    if (delayed_[occasion.operation]) {
+      delayed_[occasion.operation] = false;
+      send(occasion.operation);
+    }
+    finish_part(occasion.operation);
+  } else if (clock_.holds(occasion.flow)) {
+    for (const std::uint32_t owner : clock_.end(occasion.flow.way, now_, kInstant)) {
+      finish_part(owner);
+    }
+  }
+  begin_ready_units();
+}
+
+void Executor::finish_part(std::uint32_t operation) {
+  const std::uint32_t unit = waits_.unit[operation];
+  if (--unfinished_[unit] == 0) {
+    complete(unit);
+  }
+}
+
+void Executor::complete(std::uint32_t unit) {
+  for (std::uint32_t member = unit; member != Waits::kNone; member = waits_.next[member]) {
+    const auto number = static_cast<std::int64_t>(execution_.completions.size());
+    execution_.completions.push_back(
+        {.vertex = member, .start = start_[unit], .end = now_, .cause = cause_[unit]});
+    for (const std::uint32_t waiter : waits_.waiting_for(member)) {
+      cause_[waiter] = number;
+      if (--before_[waiter] == 0) {
+        ready_.push_back(waiter);
       }
     }
   }
 }
 
-void Executor::run_stream(const std::vector<Vertex>& stream) {
-  for (const Vertex vertex : stream) {
-    const Node& node = graph_.dependencies[vertex];
-    wait_for_dependencies(vertex);
-    Rendezvous* const rendezvous =
-        node.rendezvous >= 0 ? &rendezvous_.at(node.rendezvous) : nullptr;
-    if (rendezvous != nullptr) {
-      meet(*rendezvous, &Rendezvous::at_gate);
-    }
-    const double start = sg::Engine::get_clock();
-    work(node);
-    if (rendezvous != nullptr) {
-      meet(*rendezvous, &Rendezvous::at_exit);
-    }
-    execution_.completions.push_back({.vertex = static_cast<std::int64_t>(vertex),
-                                      .start = start,
-                                      .end = sg::Engine::get_clock()});
-    release_successors(vertex);
+void Executor::settle_flows() {
+  for (const FlowClock::NextEnd& next : clock_.settle(now_)) {
+    occasions_.push({.time = next.time, .number = foretold_++, .flow = next});
   }
 }
 
-void Executor::wait_for_dependencies(Vertex vertex) {
-  if (pending_[vertex] > 0) {
-    blocked_[vertex] = sg::Actor::self();
-    sg::this_actor::suspend();
-  }
-}
-
-/// The last member to arrive wakes the others.
-void Executor::meet(Rendezvous& rendezvous, int Rendezvous::*arrived) {
-  if (++(rendezvous.*arrived) < rendezvous.members) {
-    rendezvous.waiting.push_back(sg::Actor::self());
-    sg::this_actor::suspend();
-    return;
-  }
-  for (sg::Actor* const member : std::exchange(rendezvous.waiting, {})) {
-    member->resume();
-  }
-}
-
-void Executor::work(const Node& node) {
-  const auto index = static_cast<std::size_t>(node.index);
-  if (node.work == Node::Work::kTraffic) {
-    send(index);
-    return;
-  }
-  const double slowdown = graph_.ranks[static_cast<std::size_t>(node.rank)].slowdown;
-  if (workload_.segments[index] > Seconds()) {
-    sg::this_actor::sleep_for(workload_.segments[index].si() * slowdown);
-  }
-  ++execution_.activities;
-}
-
-void Executor::send(std::size_t traffic) {
-  if (graph_.traffics[traffic].led_by_another) {
-    return;  // the end of the rendezvous is that of the flows
-  }
-  const std::vector<Shipment>& shipments = shipments_[traffic];
-  if (workload_.traffics[traffic].delay > Seconds()) {
-    sg::this_actor::sleep_for(workload_.traffics[traffic].delay.si());
-  }
-  std::vector<sg::CommPtr> under_way;
-  under_way.reserve(shipments.size());
-  for (const Shipment& shipment : shipments) {
-    if (shipment.bytes > 0) {
-      under_way.push_back(
-          sg::Comm::sendto_async(shipment.route.from, shipment.route.to, shipment.bytes));
-    }
-  }
-  for (const sg::CommPtr& flow : under_way) {
-    flow->wait();
-  }
-  for (std::size_t flow = 0; flow < shipments.size(); ++flow) {
-    for (const Hop& hop : graph_.traffics[traffic].flows[flow].hops) {
-      execution_.carried[static_cast<std::size_t>(hop.wire)] +=
-          static_cast<double>(shipments[flow].bytes) * hop.times;
-    }
-  }
-  execution_.activities += static_cast<std::int64_t>(shipments.size());
-}
-
-void Executor::release_successors(Vertex vertex) {
-  for (const auto& edge :
-       boost::make_iterator_range(boost::out_edges(vertex, graph_.dependencies))) {
-    const Vertex successor = boost::target(edge, graph_.dependencies);
-    if (--pending_[successor] == 0 && blocked_[successor] != nullptr) {
-      blocked_[successor]->resume();
+void Executor::account_for_bytes() {
+  execution_.carried.assign(graph_.wires.size(), 0.0);
+  for (std::size_t way = 0; way < bytes_.size(); ++way) {
+    for (const Hop& hop : wire_flows_.ways.of(way)) {
+      execution_.carried[static_cast<std::size_t>(hop.wire)] += bytes_[way] * hop.times;
     }
   }
 }
-
-/// Fluid max-min sharing: CM02 without TCP's window limit and without the traffic of
-/// acknowledgements. SimGrid takes events within its time precision as simultaneous, so it is set
-/// far below the nanosecond that is its default. Stacks are small because actors call nothing deep.
-/// SimGrid itself stays silent.
-std::vector<std::string> engine_arguments() {
-  return {"towtank",
-          "--log=root.thresh:critical",
-          "--log=no_loc",
-          "--cfg=network/model:CM02",
-          "--cfg=network/TCP-gamma:0",
-          "--cfg=network/crosstraffic:0",
-          "--cfg=surf/precision:1e-12",
-          "--cfg=maxmin/precision:1e-9",
-          "--cfg=contexts/factory:raw",
-          "--cfg=contexts/stack-size:64"};
-}
-
-/// SimGrid takes its options from a command line only.
-class QuietEngine {
- public:
-  QuietEngine() : engine_(&count_, pointers_.data()) {}
-  void run() { engine_.run(); }
-
- private:
-  static std::vector<char*> pointers_to(std::vector<std::string>& arguments) {
-    std::vector<char*> pointers;
-    pointers.reserve(arguments.size() + 1);
-    for (std::string& argument : arguments) {
-      pointers.push_back(argument.data());
-    }
-    pointers.push_back(nullptr);
-    return pointers;
-  }
-
-  std::vector<std::string> arguments_ = engine_arguments();
-  std::vector<char*> pointers_ = pointers_to(arguments_);
-  int count_ = static_cast<int>(arguments_.size());
-  sg::Engine engine_;
-};
 
 }  // namespace
 
 Execution execute(const OpGraph& graph, const Workload& workload) {
-  QuietEngine engine;
-  const Platform platform(graph);
-  Executor executor(graph, workload, platform);
-  executor.start_actors(platform);
-  engine.run();
-  Execution execution = executor.take_execution();
+  Execution execution = Executor(graph, workload).run();
+  if (execution.completions.size() < boost::num_vertices(graph.dependencies)) {
+    check_graph_finishes(graph);  // says where it hangs
+  }
   check(execution.completions.size() == boost::num_vertices(graph.dependencies),
         "every operation of a graph without circular waits runs");
   return execution;

@@ -1,4 +1,4 @@
-// Executes a costed op graph on SimGrid, in this process.
+// Executes a costed op graph in simulated time.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,9 @@ struct Completion {
   std::int64_t vertex = 0;
   double start = 0.0;  // seconds since the step began
   double end = 0.0;
+  /// The completion whose end let it start: the last of those it waited for, and of those that the
+  /// members of its rendezvous waited for; -1 when it waited for none.
+  std::int64_t cause = -1;
 };
 
 struct Execution {
@@ -22,8 +25,8 @@ struct Execution {
   std::int64_t activities = 0;          // segments run and flows carried
 };
 
-/// Runs the graph to its end. SimGrid allows this once per process. The graph must be able to
-/// finish (see check_graph_finishes); an operation left over is a BrokenClaim.
+/// Runs the graph to its end. Events within a picosecond of each other happen together. A graph
+/// that cannot finish is a BrokenClaim with the circle in which its operations wait.
 Execution execute(const OpGraph& graph, const Workload& workload);
 
 }  // namespace towtank

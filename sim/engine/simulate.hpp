@@ -1,8 +1,8 @@
-// Executes an op graph in simulated time on SimGrid.
+// Executes an op graph in simulated time.
 //
-// Every stream of every simulated rank is an actor that takes its operations in order: a segment
-// sleeps for its kernels' time, a traffic is a set of flows that share the ranks' ports by max-min
-// fairness with everything else under way. Deterministic.
+// Every stream of every simulated rank takes its operations in order: a segment lasts as long as
+// its kernels, a traffic is a set of flows that share the wires by max-min fairness with everything
+// else under way. Deterministic.
 #pragma once
 
 #include <span>
@@ -15,18 +15,21 @@
 
 namespace towtank {
 
+/// Who executes: Towtank's own event engine, or SimGrid, which takes some thirty times as long and
+/// is there so that anybody can check.
+enum class Engine { kTowtank, kSimGrid };
+
 /// One thing to simulate; the pointed-to objects must outlive the call.
 struct Simulation {
   const OpGraph* graph = nullptr;
   const Profile* profile = nullptr;
   const KernelTimes* kernels = nullptr;  // of that profile, shared by several; null: none to share
   int communication_sms = 0;  // SMs that communication kernels hold while they share the GPU
+  Engine engine = Engine::kTowtank;
 };
 
-/// Runs all simulations, one after the other, each in a worker process of its own (SimGrid allows
-/// one engine per process, and so no result depends on what was simulated before it), and returns
-/// their timelines in order. Throws BrokenClaim when a graph cannot finish, naming the operations
-/// that wait for each other; EnvironmentError when a worker dies.
+/// Runs all simulations, one after the other, and returns their timelines in order. Throws
+/// BrokenClaim when a graph cannot finish, naming the operations that wait for each other.
 std::vector<Timeline> simulate(std::span<const Simulation> simulations);
 
 /// One simulation.

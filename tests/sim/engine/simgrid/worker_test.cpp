@@ -1,5 +1,5 @@
 // Work in a child process: results and failures come back, nothing else does.
-#include "sim/engine/worker.hpp"
+#include "sim/engine/simgrid/worker.hpp"
 
 #include <cerrno>
 #include <csignal>

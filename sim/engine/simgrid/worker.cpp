@@ -1,4 +1,4 @@
-#include "sim/engine/worker.hpp"
+#include "sim/engine/simgrid/worker.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "sim/engine/platform.hpp"
+#include "sim/engine/simgrid/platform.hpp"
 
 #include <algorithm>
 #include <cmath>

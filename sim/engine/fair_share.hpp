@@ -1,0 +1,102 @@
+// Max-min fair sharing of wires among flows, kept up to date as flows come and go.
+//
+// An allocation is max-min fair when no flow can have more without another, that has no more than
+// it, having less. It is unique, and it is the one in which every flow has a bottleneck: a full
+// wire on which no other flow is faster (Bertsekas and Gallager, Data Networks, 6.5.2). That is a
+// property of single flows, so that after a change only the flows whose bottleneck it touched
+// are looked at again, and those next to them, until every flow has one.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "sim/graph/op_graph.hpp"
+
+namespace towtank {
+
+/// Different ways over the wires, numbered from 0: flows of one way always have the same rate.
+struct Ways {
+  std::vector<std::size_t> first = {0};  // (ways + 1): into hops
+  std::vector<Hop> hops;                 // no wire twice in a way
+
+  std::size_t count() const { return first.size() - 1; }
+  std::span<const Hop> of(std::size_t way) const {
+    return std::span(hops).subspan(first[way], first[way + 1] - first[way]);
+  }
+};
+
+class FairShare {
+ public:
+  /// `capacities` of the wires in bytes per second, above 0. Every way has a hop. The ways are the
+  /// caller's.
+  FairShare(const Ways& ways, std::vector<double> capacities);
+
+  /// A flow begins, or one ends, on `way`. Rates are those of before until settle().
+  void join(int way);
+  void leave(int way);
+
+  /// A way whose rate is another now.
+  struct Change {
+    int way = 0;
+    double rate = 0.0;
+  };
+
+  /// Makes the rates fair again; the result is good until the next call.
+  std::span<const Change> settle();
+
+  /// Bytes per second of one flow on `way`; of no meaning while it has none.
+  double rate(int way) const { return ways_of_[static_cast<std::size_t>(way)].rate; }
+
+ private:
+  struct Occupied {
+    int way = 0;
+    int times = 0;
+    std::size_t place = 0;  // of the wire among the way's hops
+  };
+  struct Way {
+    int flows = 0;
+    int bottleneck = -1;  // the wire that holds it down
+    double rate = 0.0;
+    double next = 0.0;  // the rate that is being found
+    int examined = 0;   // round in which it was last taken up
+    bool held = false;  // its next rate has been found
+  };
+  struct Wire {
+    double capacity = 0.0;
+    std::vector<Occupied> by;  // ways with flows
+    double room = 0.0;         // for the ways that are taken up and not held yet
+    double shares = 0.0;       // that these take
+    int examined = 0;
+    bool changed = false;
+  };
+
+  void occupy(int way);
+  void vacate(int way);
+  void touch(int way);
+  void take_up(int way);
+  void measure_room();
+  void fill();
+  void hold(int wire, double rate);
+  bool take_up_whoever_lost_their_bottleneck();
+  bool lost(const Wire& wire, int number, double used, double fastest, const Way& way) const;
+  void adopt();
+
+  const Ways& ways_;
+  std::vector<Way> ways_of_;
+  std::vector<std::size_t> place_;  // (hops of all ways): where the way stands in its wire's `by`
+  std::vector<Wire> wires_;
+  std::vector<int> changed_wires_;
+  int round_ = 0;
+  std::vector<int> open_ways_;   // taken up in this round
+  std::vector<int> open_wires_;  // those of these ways
+  struct Level {
+    double rate = 0.0;
+    int wire = 0;
+    friend auto operator<=>(const Level&, const Level&) = default;
+  };
+  std::vector<Level> levels_;  // heap of the open wires: the one that is full first on top
+  std::vector<Change> changes_;
+};
+
+}  // namespace towtank
