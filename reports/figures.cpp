@@ -1,5 +1,6 @@
 #include "reports/figures.hpp"
 
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -55,6 +56,27 @@ std::string flop_rate_text(FlopRate rate) {
 
 std::string price_text(Price per_gpu) {
   return fmt::format("${:.2f}", per_gpu / (dollar / hour));
+}
+
+std::string traffic_text(Bytes bytes) {
+  struct Scale {
+    double factor;
+    const char* unit;
+  };
+  static constexpr std::array kScales = {Scale{1e15, "PB"},
+                                         Scale{1e12, "TB"},
+                                         Scale{1e9, "GB"},
+                                         Scale{1e6, "MB"},
+                                         Scale{1e3, "KB"},
+                                         Scale{1.0, "B"}};
+  for (const Scale& scale : kScales) {
+    const double shown = bytes.si() / scale.factor;
+    if (shown >= 0.9995 || scale.factor == 1.0) {
+      return fmt::format(
+          "{:.{}f} {}", shown, shown < 9.995 ? 2 : (shown < 99.95 ? 1 : 0), scale.unit);
+    }
+  }
+  return {};
 }
 
 std::string metric_text(std::string_view metric, double value) {

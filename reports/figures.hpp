@@ -27,6 +27,8 @@ std::string hours_text(double gpu_hours);
 std::string flop_rate_text(FlopRate rate);
 /// "$2.00"
 std::string price_text(Price per_gpu);
+/// What crosses wires, in the decimal units of their bandwidth: "9.21 GB", "14.3 TB"
+std::string traffic_text(Bytes bytes);
 /// The figure at a path of the JSON output, with the unit the path implies.
 std::string metric_text(std::string_view metric, double value);
 /// "$5.31M to $5.86M" at 90%, or nothing when the cost has no error.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reports/groups_json.hpp"
 #include "reports/training_object.hpp"
 
 namespace towtank {
@@ -98,11 +99,16 @@ Json critical_path_array(const TrainingReport& report) {
 Json links_array(const TrainingReport& report) {
   Json links = Json::array();
   for (const LinkReport& link : report.links) {
-    links.push_back({{"medium", name(link.medium)},
-                     {"pipeline", link.pipeline},
+    links.push_back({{"medium", link.name},
+                     {"pipeline", link.pipeline ? Json(*link.pipeline) : Json(nullptr)},
                      {"utilisation", link.utilisation},
                      {"carried_bytes", link.carried / byte},
-                     {"capacity_bytes_per_second", link.capacity / (byte / second)}});
+                     {"capacity_bytes_per_second", link.capacity / (byte / second)},
+                     {"cables", link.cables},
+                     {"links", link.links},
+                     {"as_busy", link.as_busy},
+                     {"mean_utilisation", link.mean_utilisation},
+                     {"limits_seconds", link.limits / second}});
   }
   return links;
 }
@@ -146,7 +152,7 @@ Json inputs_object(const TrainingReport& report) {
 }  // namespace
 
 Json training_object(const TrainingReport& report) {
-  return {
+  Json object = {
       {"schema", "towtank.training/1"},
       {"scenario", report.scenario},
       {"title", report.title},
@@ -168,11 +174,20 @@ Json training_object(const TrainingReport& report) {
       {"critical_path", critical_path_array(report)},
       {"origins", origins_object(report)},
       {"links", links_array(report)},
+      {"grids", grids_object(report.grid)},
+      {"groups", groups_array(report)},
       {"ranks", ranks_array(report)},
       {"published", published_array(report)},
       {"inputs", inputs_object(report)},
       {"overrides", report.overrides},
       {"engine", engine_object(report.engine)}};
+  if (report.neighbours) {
+    object["neighbours"] = {{"jobs", report.neighbours->jobs},
+                            {"step_seconds", report.neighbours->beside / second},
+                            {"slowdown", report.neighbours->slowdown},
+                            {"classes", report.neighbours->classes}};
+  }
+  return object;
 }
 
 std::string training_json(const TrainingReport& report) {

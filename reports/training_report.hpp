@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "reports/groups_report.hpp"
 #include "sim/base/units.hpp"
 #include "sim/base/vocabulary.hpp"
 #include "sim/cost/run_cost.hpp"
@@ -31,6 +32,14 @@ struct EfficiencyReport {
   double mfu_full = 0.0;
 };
 
+/// What the other jobs on the fabric cost the step. All other figures are of the job alone.
+struct NeighboursReport {
+  std::vector<std::string> jobs;  // names of their scenarios
+  Seconds beside;                 // the step while they run
+  double slowdown = 1.0;          // of the step alone
+  int classes = 0;                // of all jobs' ranks
+};
+
 /// Phases of one pipeline rank.
 struct RankReport {
   int pipeline = 0;
@@ -52,13 +61,19 @@ struct MemoryReport {
   std::vector<std::pair<std::string, Bytes>> classes;  // of that rank, largest first
 };
 
-/// Mean load of one kind of port over the step.
+/// Mean load of one kind of link over the step: of ports of a medium, or of wires of the fabric
+/// that can be full. A direction counts as a link.
 struct LinkReport {
-  Medium medium = Medium::kNic;
-  int pipeline = 0;  // the pipeline rank whose port is busiest
-  double utilisation = 0.0;
-  Bytes carried;  // a step, protocol overhead included
-  Bandwidth capacity;
+  std::string name;               // "nvlink", "nic", "leaf up", ...
+  std::optional<int> pipeline;    // the pipeline rank whose port is busiest; none: of the fabric
+  double utilisation = 0.0;       // of the busiest
+  Bytes carried;                  // through it in a step, protocol overhead included
+  Bandwidth capacity;             // of it
+  int cables = 1;                 // that it is made of
+  std::int64_t links = 1;         // there are
+  std::int64_t as_busy = 1;       // of them, as busy as the busiest
+  double mean_utilisation = 0.0;  // of all of them
+  Seconds limits = {};            // time on the critical path that is due to them
 };
 
 /// The overlapped pair of chunks of stages of MoE layers only.
@@ -107,6 +122,7 @@ struct TrainingReport {
       plan;  // one line: "PP16 x DP128 (EP64), dualpipe, 120 micro-batches of 1 x 4,096 tokens"
   std::string gpu;
   StepReport step;
+  std::optional<NeighboursReport> neighbours;
   PhaseTimes phases;  // of the first pipeline rank, which holds embedding, head or both
   PhaseTimes mean_phases;
   std::vector<RankReport> ranks;
@@ -115,6 +131,8 @@ struct TrainingReport {
   EfficiencyReport efficiency;
   MemoryReport memory;
   std::vector<LinkReport> links;
+  GridReport grid;
+  std::vector<GroupReport> groups;  // what they move in a step of the main run
   PairReport pair;
   RunCost run;                              // the main run
   std::vector<RunCost> phases_of_training;  // main run, context extension, stated phases

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "reports/figures.hpp"
+#include "reports/groups_text.hpp"
 #include "sim/base/quantity_text.hpp"
 
 namespace towtank {
@@ -58,6 +59,12 @@ Lines head(const TrainingReport& report, Colour colour) {
                   fmt::format("  ({} to {}: 90%, kernel and link errors only)",
                               format_time(step.low),
                               format_time(step.high)));
+  if (report.neighbours) {
+    lines.push_back(fmt::format("  {} beside {} ({:+.1f}%); all other figures are of the job alone",
+                                format_time(report.neighbours->beside),
+                                fmt::join(report.neighbours->jobs, " and "),
+                                100.0 * (report.neighbours->slowdown - 1.0)));
+  }
   append(lines,
          aligned({{"tokens",
                    fmt::format("{} a step, {} a day, {} a second and GPU",
@@ -143,14 +150,43 @@ Lines memory_block(const TrainingReport& report, Colour colour) {
   return lines;
 }
 
+/// "of 50.0 GB/s, rank 7"; of the fabric's wires how many there are.
+std::string link_text(const LinkReport& link) {
+  const std::string capacity = "of " + format_bandwidth(link.capacity);
+  if (link.pipeline) {
+    return fmt::format("{}, rank {}", capacity, *link.pipeline);
+  }
+  const std::string cables = link.cables > 1 ? fmt::format(" in {} cables", link.cables) : "";
+  const std::string many = format_count(static_cast<double>(link.links));
+  if (link.as_busy == link.links) {
+    return fmt::format("{}{}, as all {}", capacity, cables, many);
+  }
+  return fmt::format(
+      "{}{}, mean of {}: {}", capacity, cables, many, percent(link.mean_utilisation));
+}
+
+/// Says which wires of the fabric the step waits for.
+Lines limits_lines(const TrainingReport& report) {
+  Lines lines;
+  for (const LinkReport& link : report.links) {
+    if (!link.pipeline && link.limits > Seconds{}) {
+      lines.push_back(fmt::format("  the step waits {} ({}) for {}",
+                                  format_time(link.limits),
+                                  percent(link.limits / report.step.time),
+                                  link.name));
+    }
+  }
+  return lines;
+}
+
 Lines links_block(const TrainingReport& report, Colour colour) {
   std::vector<Cells> rows;
   for (const LinkReport& link : report.links) {
-    rows.push_back({std::string(name(link.medium)),
-                    percent(link.utilisation),
-                    fmt::format("of {}, rank {}", format_bandwidth(link.capacity), link.pipeline)});
+    rows.push_back({link.name, percent(link.utilisation), link_text(link)});
   }
-  return titled("Busiest links, mean over the step", aligned(rows, "lrl"), colour);
+  Lines lines = titled("Busiest links, mean over the step", aligned(rows, "lrl"), colour);
+  append(lines, limits_lines(report));
+  return lines;
 }
 
 Cells run_row(const RunCost& cost) {
@@ -241,6 +277,7 @@ std::string training_text(const TrainingReport& report, Colour colour) {
   Lines known = links_block(report, colour);
   append(known, origins_block(report, colour));
   section(beside(memory_block(report, colour), known, kGap));
+  section(groups_block(report, colour));
   section(run_block(report, colour));
   if (!report.published.empty()) {
     section(published_block(report, colour));

@@ -24,9 +24,12 @@
 #include "sim/model/parameters.hpp"
 #include "sim/plan/memory.hpp"
 #include "sim/plan/stages.hpp"
+#include "sim/result/busy_links.hpp"
 #include "sim/result/critical_path.hpp"
 #include "sim/result/phases.hpp"
 #include "tools/data_directory.hpp"
+#include "tools/group_report.hpp"
+#include "tools/neighbour_step.hpp"
 #include "tools/plan_text.hpp"
 #include "tools/simulated_steps.hpp"
 
@@ -185,28 +188,25 @@ MemoryReport worst_memory(const Scenario& scenario,
   return worst;
 }
 
-/// For each medium the rank whose port is busiest.
-std::vector<LinkReport> link_reports(const Timeline& timeline) {
-  std::map<Medium, LinkReport> busiest;
-  for (const LinkUse& use : timeline.links) {
-    if (use.rank < 0) {
-      continue;
-    }
-    const double utilisation = use.carried / (use.capacity * timeline.end);
-    const int pipeline = timeline.ranks[static_cast<std::size_t>(use.rank)].pipeline;
-    const auto [entry, is_new] = busiest.try_emplace(use.medium);
-    if (is_new || utilisation > entry->second.utilisation) {
-      entry->second = {.medium = use.medium,
-                       .pipeline = pipeline,
-                       .utilisation = utilisation,
-                       .carried = use.carried,
-                       .capacity = use.capacity};
-    }
-  }
+std::vector<LinkReport> link_reports(const Timeline& timeline,
+                                     const std::vector<CriticalShare>& critical) {
   std::vector<LinkReport> reports;
-  reports.reserve(busiest.size());
-  for (const auto& [medium, report] : busiest) {
-    reports.push_back(report);
+  for (const BusyLinks& kind : busy_links(timeline, critical)) {
+    const LinkUse& link = kind.busiest;
+    std::optional<int> pipeline;
+    if (link.rank >= 0) {
+      pipeline = timeline.ranks[static_cast<std::size_t>(link.rank)].pipeline;
+    }
+    reports.push_back({.name = kind.name,
+                       .pipeline = pipeline,
+                       .utilisation = kind.utilisation,
+                       .carried = link.carried,
+                       .capacity = link.capacity,
+                       .cables = link.cables,
+                       .links = kind.links,
+                       .as_busy = kind.as_busy,
+                       .mean_utilisation = kind.mean,
+                       .limits = kind.limits});
   }
   return reports;
 }
@@ -299,6 +299,23 @@ std::vector<RankReport> rank_reports(const Timeline& timeline,
   return reports;
 }
 
+std::optional<NeighboursReport> neighbours_report(const Scenario& scenario,
+                                                  const KernelTimes& kernels,
+                                                  Folding folding,
+                                                  Engine engine,
+                                                  Seconds alone) {
+  if (scenario.neighbours.empty()) {
+    return std::nullopt;
+  }
+  const StepBesideNeighbours step = step_beside_neighbours(scenario, kernels, folding, engine);
+  NeighboursReport report{
+      .jobs = {}, .beside = step.time, .slowdown = step.time / alone, .classes = step.classes};
+  for (const NeighbourJob& neighbour : scenario.neighbours) {
+    report.jobs.push_back(neighbour.name);
+  }
+  return report;
+}
+
 void compare_with_published(const Scenario& scenario, TrainingReport& report) {
   for (const PublishedFigure& figure : scenario.published) {
     report.published.push_back({.metric = figure.metric,
@@ -369,7 +386,10 @@ void check_against_profile(const Scenario& scenario, const Profile& profile) {
   }
 }
 
-TrainingReport project_training(const Scenario& scenario, const Profile& profile, Folding folding) {
+TrainingReport project_training(const Scenario& scenario,
+                                const Profile& profile,
+                                Folding folding,
+                                Engine engine) {
   check_against_profile(scenario, profile);
   std::vector<TrainingPlan> plans = {scenario.plan};
   for (const ContextExtension& extension : scenario.extensions) {
@@ -384,7 +404,8 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
     check_unfolded_size(scenario, plans);
   }
   const KernelTimes kernels(profile);
-  const std::vector<SimulatedStep> steps = simulate_steps(scenario, kernels, folding, plans);
+  const std::vector<SimulatedStep> steps =
+      simulate_steps(scenario, kernels, plans, folding, engine);
   const SimulatedStep& main = steps.front();
   const Timeline& timeline = main.timeline;
 
@@ -398,6 +419,7 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
   report.plan = plan_line(scenario.plan);
   report.gpu = profile.gpu.name;
   report.step = step_report(main);
+  report.neighbours = neighbours_report(scenario, kernels, folding, engine, report.step.time);
   report.phases = phases.front();
   report.mean_phases = mean_phases(timeline, phases);
   report.ranks = rank_reports(timeline, phases, memory);
@@ -408,7 +430,9 @@ TrainingReport project_training(const Scenario& scenario, const Profile& profile
                                   .communication_sms = scenario.plan.communication_sms});
   report.efficiency = efficiency_report(scenario, profile, report.step);
   report.memory = worst_memory(scenario, memory, profile);
-  report.links = link_reports(timeline);
+  report.links = link_reports(timeline, report.critical_path);
+  report.grid = grid_report(scenario.plan, scenario.cluster);
+  report.groups = group_reports(main.groups);
   report.pair = pair_report(timeline, stages);
   report.phases_of_training = training_costs(scenario, steps, shorter ? &steps.back() : nullptr);
   report.run = report.phases_of_training.front();

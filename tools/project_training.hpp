@@ -4,6 +4,7 @@
 #include <string>
 
 #include "reports/training_report.hpp"
+#include "sim/engine/simulate.hpp"
 #include "sim/graph/training_step.hpp"
 #include "sim/profile/profile.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -20,6 +21,9 @@ void check_against_profile(const Scenario& scenario, const Profile& profile);
 /// The projection of a checked scenario on its GPU's profile. Throws InputError where the plan asks
 /// for what the GPU does not have (more communication SMs than SMs, FP8 without an FP8 peak), and
 /// unfolded where that would take hours.
-TrainingReport project_training(const Scenario& scenario, const Profile& profile, Folding folding);
+TrainingReport project_training(const Scenario& scenario,
+                                const Profile& profile,
+                                Folding folding,
+                                Engine engine = Engine::kTowtank);
 
 }  // namespace towtank

@@ -18,11 +18,11 @@
 namespace towtank {
 namespace {
 
-constexpr double kMostUnfolded = 3e6;  // activities, of all steps: some minutes
+constexpr double kMostUnfolded = 2e7;  // activities of all steps: some minutes
 
-constexpr double kMuchToSimulate = 3e5;  // activities of all steps: a second or so
-constexpr double kMostSimulated = 2e7;   // an hour or so
-constexpr std::size_t kMostClasses = 1000;
+constexpr double kMuchToSimulate = 2e6;  // activities of all steps: some seconds
+constexpr double kMostSimulated = 3e8;   // ten minutes and as many GB or so
+constexpr std::size_t kMostClasses = 4096;
 
 [[noreturn]] void too_much(const Scenario& scenario, std::size_t classes, const std::string& what) {
   throw InputError({.file = scenario.path},
@@ -79,8 +79,9 @@ void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPla
 
 std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
                                           const KernelTimes& kernels,
+                                          const std::vector<TrainingPlan>& plans,
                                           Folding folding,
-                                          const std::vector<TrainingPlan>& plans) {
+                                          Engine engine) {
   std::vector<SimulatedStep> steps(plans.size());
   std::vector<Simulation> simulations;
   const std::vector<JobLayout> jobs = lay_out(scenario.model, plans, scenario.cluster, folding);
@@ -94,10 +95,12 @@ std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
     // make_unique would copy the graph, which Boost cannot move.
     steps[i].graph.reset(  // NOLINT(modernize-make-unique)
         new OpGraph(lower_training_step(jobs[i])));
+    steps[i].groups = group_traffic(jobs[i], *steps[i].graph);
     simulations.push_back({.graph = steps[i].graph.get(),
                            .profile = &kernels.profile(),
                            .kernels = &kernels,
-                           .communication_sms = plans[i].communication_sms});
+                           .communication_sms = plans[i].communication_sms,
+                           .engine = engine});
   }
   if (folding == Folding::kFolded) {
     announce_size(scenario, jobs, steps);

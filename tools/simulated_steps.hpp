@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "sim/engine/simulate.hpp"
+#include "sim/graph/group_traffic.hpp"
 #include "sim/graph/job_layout.hpp"
 #include "sim/graph/op_graph.hpp"
 #include "sim/plan/training_plan.hpp"
@@ -17,6 +19,7 @@ namespace towtank {
 struct SimulatedStep {
   TrainingPlan plan;
   std::unique_ptr<const OpGraph> graph;
+  std::vector<GroupTraffic> groups;
   Timeline timeline;
   double error = 0.0;  // relative, at 90%
 };
@@ -28,7 +31,8 @@ void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPla
 /// long; throws InputError, with what could be changed, when it would take hours.
 std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
                                           const KernelTimes& kernels,
+                                          const std::vector<TrainingPlan>& plans,
                                           Folding folding,
-                                          const std::vector<TrainingPlan>& plans);
+                                          Engine engine = Engine::kTowtank);
 
 }  // namespace towtank

@@ -26,6 +26,12 @@ struct GpuFault {
   double nic = 1.0;       // likewise
 };
 
+/// Which nodes of a larger fabric these are.
+struct Placement {
+  int fabric_nodes = 0;
+  std::vector<int> nodes;  // one for each node of the cluster, in its order; none twice
+};
+
 /// Nodes of identical GPUs. Inside a node every GPU reaches every other through its NVLink port and
 /// a non-blocking switch; between nodes through its own NIC and the fabric.
 struct Cluster {
@@ -38,6 +44,8 @@ struct Cluster {
   std::vector<GpuFault> faults = {};  // at most one a GPU
   /// The wires inside nodes and between them; without it, both are non-blocking.
   std::optional<FabricSpec> fabric = {};
+  /// Where the nodes are on it; without it, they are all of its nodes.
+  std::optional<Placement> placement = {};
 
   int gpus() const { return nodes * gpus_per_node; }
 };

@@ -91,7 +91,7 @@ struct Tree {
   std::vector<DeviceId> first;      // switch of each tier
   std::vector<std::int64_t> below;  // slots below one switch of each tier
   std::vector<int> copies;          // switches of each tier above the same slots
-  bool has_failures = false;        // a link of this tree has failed
+  bool has_failures = false;        // a link between switches of this tree has failed
 
   int tiers() const { return static_cast<int>(first.size()); }
 };

@@ -82,17 +82,18 @@ std::uint16_t degraded(Fabric& fabric, std::uint16_t sound, double factor, const
   return static_cast<std::uint16_t>(index);
 }
 
-/// Trees in which the link is; all of them for one inside a node.
+/// Also in its tree, when it joins two switches of one.
 void note_failure(Fabric& fabric, LinkId link) {
   fabric.has_failures = true;
   auto* const network = std::get_if<TreeNetwork>(&fabric.network);
-  if (network == nullptr) {
+  const auto is_switch = [&](DeviceId device) { return fabric.kind(device) >= DeviceKind::kLeaf; };
+  if (network == nullptr || !is_switch(fabric.head(link)) || !is_switch(fabric.tail(link))) {
     return;
   }
   const int plane =
       std::max(fabric.block_of(fabric.head(link)).plane, fabric.block_of(fabric.tail(link)).plane);
   for (Tree& tree : network->trees) {
-    tree.has_failures = tree.has_failures || plane < 0 || plane == tree.plane;
+    tree.has_failures = tree.has_failures || plane == tree.plane;
   }
 }
 

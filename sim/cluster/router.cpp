@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <unordered_map>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -58,6 +61,11 @@ Stages stages(const Fabric& fabric, int gpu, int nic) {
           .count = 2};
 }
 
+LinkId card_uplink(const Fabric& fabric, int card) {
+  const DeviceId device = fabric.node.first_nic + static_cast<DeviceId>(card);
+  return fabric.first_link(device) + fabric.ports(device) - 1;
+}
+
 /// Traffic on its way, spread over several switches of the same distance to the destination.
 using Front = std::vector<std::pair<DeviceId, double>>;
 
@@ -86,23 +94,43 @@ bool joined(const FabricSpec& spec, int a, int b) {
   return spec.kind != FabricKind::kRailOptimised || spec.cross_rail == CrossRail::kSpine || a == b;
 }
 
+bool neighbours(const NodeLayout& node, int a, int b) {
+  return a / node.gpus == b / node.gpus;
+}
+
+bool failures_between_switches(const Fabric& fabric) {
+  const auto* network = std::get_if<TreeNetwork>(&fabric.network);
+  return network == nullptr ? fabric.has_failures
+                            : std::ranges::any_of(network->trees, &Tree::has_failures);
+}
+
+/// Makes the crossings of one link, from `first` on, one; in the order in which links first appear.
+void join(std::vector<Crossing>& crossings, std::size_t first) {
+  std::unordered_map<LinkId, std::size_t> seen;
+  std::size_t kept = first;
+  for (std::size_t i = first; i < crossings.size(); ++i) {
+    const auto [entry, is_new] = seen.try_emplace(crossings[i].link, kept);
+    if (is_new) {
+      crossings[kept++] = crossings[i];
+    } else {
+      crossings[entry->second].share += crossings[i].share;
+    }
+  }
+  crossings.resize(kept);
+}
+
 std::string gpu_text(const Fabric& fabric, int gpu) {
   return fmt::format("GPU {} ({})", gpu, device_name(fabric, static_cast<DeviceId>(gpu)));
 }
 
 }  // namespace
 
-/// From a GPU out by a card, and in by another to a GPU; cards count within their nodes.
-struct Router::Way {
-  int from = 0;
-  int from_nic = 0;
-  int to = 0;
-  int to_nic = 0;
-};
-
 Router::Router(const Fabric& fabric) : Router(fabric, fabric.spec.routing) {}
 Router::Router(const Fabric& fabric, RoutingRule rule)
-    : fabric_(&fabric), rule_(rule), paths_(switch_paths(fabric)) {}
+    : fabric_(&fabric),
+      rule_(rule),
+      network_fails_(failures_between_switches(fabric)),
+      paths_(switch_paths(fabric)) {}
 Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
@@ -127,13 +155,13 @@ void Router::route(int from_gpu,
           "NVLink joins GPUs of one node");
     found = nvlink(from_gpu, to_gpu, 1.0, crossings);
   } else {
-    int usable = 0;
-    for (int k = 0; k < fabric_->node.nics_per_gpu; ++k) {
-      usable += over_cards(from_gpu, to_gpu, k, 1.0, crossings) ? 1 : 0;
+    const std::vector<CardWay> ways = card_ways(from_gpu, to_gpu);
+    found = !ways.empty();
+    for (const CardWay& way : ways) {
+      follow(from_gpu, way, to_gpu, crossings);
     }
-    found = usable > 0;
-    for (std::size_t i = before; usable > 1 && i < crossings.size(); ++i) {
-      crossings[i].share /= usable;
+    if (ways.size() > 1) {
+      join(crossings, before);
     }
   }
   if (!found) {
@@ -185,57 +213,151 @@ bool Router::nvlink(int from, int to, double share, std::vector<Crossing>& cross
   return ways > 0.0;
 }
 
-/// By the `k`th card of the sender.
-bool Router::over_cards(
-    int from, int to, int k, double share, std::vector<Crossing>& crossings) const {
+/// By the `k`th card of the sender, in a sound fabric.
+CardWay Router::kth_way(int from, int to, int k) const {
   const NodeLayout& node = fabric_->node;
   const int a = nic_of_gpu(node, from % node.gpus, k);
   const int b = nic_of_gpu(node, to % node.gpus, k);
-  const std::size_t before = crossings.size();
-  bool found = false;
+  const int out = from / node.gpus * node.nics;
+  const int in = to / node.gpus * node.nics;
   if (joined(fabric_->spec, a, b)) {
-    found = card_to_card({.from = from, .from_nic = a, .to = to, .to_nic = b}, share, crossings);
-  } else if (fabric_->spec.cross_rail == CrossRail::kNvlinkFirst) {
+    return {.from_gpu = from, .from_card = out + a, .to_gpu = to, .to_card = in + b};
+  }
+  if (fabric_->spec.cross_rail == CrossRail::kNvlinkFirst) {
     const int relay = from / node.gpus * node.gpus + to % node.gpus;
-    found = nvlink(from, relay, share, crossings) &&
-            card_to_card({.from = relay, .from_nic = b, .to = to, .to_nic = b}, share, crossings);
-  } else {
-    const int relay = to / node.gpus * node.gpus + from % node.gpus;
-    found =
-        card_to_card({.from = from, .from_nic = a, .to = relay, .to_nic = a}, share, crossings) &&
-        nvlink(relay, to, share, crossings);
+    return {.from_gpu = relay, .from_card = out + b, .to_gpu = to, .to_card = in + b};
   }
-  if (!found) {
-    crossings.resize(before);
-  }
-  return found;
+  const int relay = to / node.gpus * node.gpus + from % node.gpus;
+  return {.from_gpu = from, .from_card = out + a, .to_gpu = relay, .to_card = in + a};
 }
 
-bool Router::card_to_card(const Way& way, double share, std::vector<Crossing>& crossings) const {
-  if (way.from == way.to) {
-    return true;
+std::vector<CardWay> Router::card_ways(int from_gpu, int to_gpu) const {
+  std::vector<CardWay> ways;
+  const int cards = fabric_->node.nics_per_gpu;
+  ways.reserve(static_cast<std::size_t>(cards));
+  for (int k = 0; k < cards; ++k) {
+    ways.push_back(kth_way(from_gpu, to_gpu, k));
   }
+  if (fabric_->has_failures) {
+    keep_sound(from_gpu, to_gpu, ways);
+    if (ways.empty()) {
+      return detours(from_gpu, to_gpu);
+    }
+  }
+  for (CardWay& way : ways) {
+    way.share = 1.0 / static_cast<double>(ways.size());
+  }
+  return ways;
+}
+
+/// By other GPUs' cards: those at the receiver's node if the sender's own card is sound, else those
+/// at both.
+std::vector<CardWay> Router::detours(int from, int to) const {
   const NodeLayout& node = fabric_->node;
-  const Stages out = stages(*fabric_, way.from, way.from_nic);
-  const Stages in = stages(*fabric_, way.to, way.to_nic);
-  for (std::size_t i = 0; i < out.count; ++i) {
-    if (!alive(out.stage[i].out)) {
+  if (neighbours(node, from, to)) {
+    std::vector<CardWay> ways = {{.from_gpu = from, .to_gpu = from}};
+    keep_sound(from, to, ways);
+    return ways;
+  }
+  std::vector<CardWay> ways = detours_from(from, from, to);
+  const int first = from / node.gpus * node.gpus;
+  double senders = ways.empty() ? 0.0 : 1.0;
+  for (int sender = first; senders == 0.0 && sender < first + node.gpus; ++sender) {
+    const std::vector<CardWay> more = detours_from(sender, from, to);
+    ways.insert(ways.end(), more.begin(), more.end());
+  }
+  if (senders == 0.0) {
+    std::set<int> used;
+    for (const CardWay& way : ways) {
+      used.insert(way.from_gpu);
+    }
+    senders = static_cast<double>(used.size());
+  }
+  for (CardWay& way : ways) {
+    way.share /= senders;
+  }
+  return ways;
+}
+
+/// By the cards of one GPU of the sender's node: to the receiver's own where one can be reached,
+/// else evenly to those of its node.
+std::vector<CardWay> Router::detours_from(int sender, int from, int to) const {
+  const NodeLayout& node = fabric_->node;
+  const auto from_sender_to = [&](int receiver) {
+    std::vector<CardWay> ways;
+    for (int k = 0; k < node.nics_per_gpu; ++k) {
+      const int a = nic_of_gpu(node, sender % node.gpus, k);
+      const int b = nic_of_gpu(node, receiver % node.gpus, k);
+      if (joined(fabric_->spec, a, b)) {
+        ways.push_back({.from_gpu = sender,
+                        .from_card = sender / node.gpus * node.nics + a,
+                        .to_gpu = receiver,
+                        .to_card = receiver / node.gpus * node.nics + b});
+      }
+    }
+    keep_sound(from, to, ways);
+    return ways;
+  };
+  std::vector<CardWay> ways = from_sender_to(to);
+  const int first = to / node.gpus * node.gpus;
+  const bool direct = !ways.empty();
+  for (int receiver = first; !direct && receiver < first + node.gpus; ++receiver) {
+    const std::vector<CardWay> more = from_sender_to(receiver);
+    ways.insert(ways.end(), more.begin(), more.end());
+  }
+  for (CardWay& way : ways) {
+    way.share = 1.0 / static_cast<double>(ways.size());
+  }
+  return ways;
+}
+
+/// Leaves out the ways that have failed somewhere.
+void Router::keep_sound(int from, int to, std::vector<CardWay>& ways) const {
+  std::vector<Crossing> walked;
+  std::erase_if(ways, [&](const CardWay& way) {
+    walked.clear();
+    if (!nvlink(from, way.from_gpu, 1.0, walked) || !nvlink(way.to_gpu, to, 1.0, walked)) {
+      return true;
+    }
+    if (way.from_gpu == way.to_gpu) {
       return false;
     }
-    crossings.push_back({out.stage[i].out, share});
-  }
-  const int from_card = way.from / node.gpus * node.nics + way.from_nic;
-  const int to_card = way.to / node.gpus * node.nics + way.to_nic;
-  if (from_card != to_card && !walk(from_card, to_card, share, crossings)) {
-    return false;
-  }
-  for (std::size_t i = in.count; i-- > 0;) {
-    if (!alive(in.stage[i].in)) {
+    return !card_is_sound(way.from_gpu, way.from_card) || !card_is_sound(way.to_gpu, way.to_card) ||
+           (network_fails_ && way.from_card != way.to_card &&
+            !walk(way.from_card, way.to_card, 1.0, walked));
+  });
+}
+
+/// From the GPU through its PCIe to the switch of its card, and back.
+bool Router::card_is_sound(int gpu, int card) const {
+  const Stages way = stages(*fabric_, gpu, card % fabric_->node.nics);
+  for (std::size_t i = 0; i < way.count; ++i) {
+    if (!alive(way.stage[i].out) || !alive(way.stage[i].in)) {
       return false;
     }
-    crossings.push_back({in.stage[i].in, share});
   }
-  return true;
+  const LinkId downlink = fabric_->downlinks[static_cast<std::size_t>(card)];
+  return downlink >= 0 && alive(downlink) && alive(card_uplink(*fabric_, card));
+}
+
+/// Appends the crossings of a sound way.
+void Router::follow(int from, const CardWay& way, int to, std::vector<Crossing>& crossings) const {
+  nvlink(from, way.from_gpu, way.share, crossings);
+  if (way.from_gpu != way.to_gpu) {
+    const Stages out = stages(*fabric_, way.from_gpu, way.from_card % fabric_->node.nics);
+    const Stages in = stages(*fabric_, way.to_gpu, way.to_card % fabric_->node.nics);
+    for (std::size_t i = 0; i < out.count; ++i) {
+      crossings.push_back({out.stage[i].out, way.share});
+    }
+    if (way.from_card != way.to_card) {
+      const bool found = walk(way.from_card, way.to_card, way.share, crossings);
+      check(found, "a sound way leads to the other card");
+    }
+    for (std::size_t i = in.count; i-- > 0;) {
+      crossings.push_back({in.stage[i].in, way.share});
+    }
+  }
+  nvlink(way.to_gpu, to, way.share, crossings);
 }
 
 int Router::choose(const NextHops& hops, int from, int to, int hop) const {
@@ -262,13 +384,13 @@ bool Router::walk(int from_card,
                   std::vector<Crossing>& crossings) const {
   const auto from = static_cast<std::size_t>(from_card);
   const auto to = static_cast<std::size_t>(to_card);
-  const DeviceId card = fabric_->node.first_nic + static_cast<DeviceId>(from_card);
-  const LinkId uplink = fabric_->first_link(card) + fabric_->ports(card) - 1;
-  if (fabric_->downlinks[from] < 0 || fabric_->downlinks[to] < 0 || !alive(uplink)) {
+  const LinkId uplink = card_uplink(*fabric_, from_card);
+  if (fabric_->downlinks[from] < 0 || fabric_->downlinks[to] < 0 || !alive(uplink) ||
+      !alive(fabric_->downlinks[to])) {
     return false;
   }
   const DeviceId goal = fabric_->node.first_nic + static_cast<DeviceId>(to_card);
-  const LinkId goal_uplink = fabric_->first_link(goal) + fabric_->ports(goal) - 1;
+  const LinkId goal_uplink = card_uplink(*fabric_, to_card);
   const Destination destination{.leaf = fabric_->head(goal_uplink),
                                 .downlink = fabric_->downlinks[to],
                                 .endpoint = fabric_->endpoints[to],

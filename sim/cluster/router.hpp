@@ -20,6 +20,17 @@ struct Crossing {
   friend bool operator==(const Crossing&, const Crossing&) = default;
 };
 
+/// One way of a GPU's traffic out of its node and into another: by which cards (indices over all
+/// nodes), and at which GPUs these are. Where a GPU at a card is not an end of the traffic, NVLink
+/// leads to it or from it. The same GPU at both cards: the traffic leaves its node by NVLink only.
+struct CardWay {
+  int from_gpu = 0;
+  int from_card = 0;
+  int to_gpu = 0;
+  int to_card = 0;
+  double share = 1.0;  // of the traffic
+};
+
 class NextHops;
 class SwitchPaths;
 
@@ -43,6 +54,14 @@ class Router {
   /// InputError naming both when failures leave no way.
   void route(int from_gpu, int to_gpu, Medium medium, std::vector<Crossing>& crossings) const;
 
+  /// The cards that traffic over the network from one GPU to another uses. It is spread evenly over
+  /// the sender's cards, as NCCL spreads its channels, each to the receiver's card of its number;
+  /// where the network does not join these, rails are changed as the fabric says. Cards whose way
+  /// has failed are left out. When none is left, the traffic is spread evenly over the sound cards
+  /// of the other GPUs of the node whose own cannot be used: the receiver's, or the sender's, or
+  /// both, as NCCL spreads that of a GPU without a near card. Nothing when there is no way at all.
+  std::vector<CardWay> card_ways(int from_gpu, int to_gpu) const;
+
   /// Appends the crossings of only the network, from one card to another (indices over all nodes),
   /// carrying `share`: the card's uplink, switches, the other's downlink.
   void cross_network(int from_card,
@@ -51,16 +70,20 @@ class Router {
                      std::vector<Crossing>& crossings) const;
 
  private:
-  struct Way;
   bool nvlink(int from, int to, double share, std::vector<Crossing>& crossings) const;
-  bool over_cards(int from, int to, int k, double share, std::vector<Crossing>& crossings) const;
-  bool card_to_card(const Way& way, double share, std::vector<Crossing>& crossings) const;
+  CardWay kth_way(int from, int to, int k) const;
+  std::vector<CardWay> detours(int from, int to) const;
+  std::vector<CardWay> detours_from(int sender, int from, int to) const;
+  void keep_sound(int from, int to, std::vector<CardWay>& ways) const;
+  bool card_is_sound(int gpu, int card) const;
+  void follow(int from, const CardWay& way, int to, std::vector<Crossing>& crossings) const;
   bool walk(int from_card, int to_card, double share, std::vector<Crossing>& crossings) const;
   int choose(const NextHops& hops, int from, int to, int hop) const;
   bool alive(LinkId link) const;
 
   const Fabric* fabric_;
   RoutingRule rule_;
+  bool network_fails_ = false;  // some link between switches does not work
   std::unique_ptr<SwitchPaths> paths_;
 };
 

@@ -59,31 +59,71 @@ std::vector<Share> segment_shares(const Segment& segment, const Simulation& simu
   return shares;
 }
 
-/// The wire that would need longest for the traffic if nothing else were under way.
-const Wire* busiest_wire(const Traffic& traffic, const WireTraffic& costed, const OpGraph& graph) {
+/// What the flows of one communication put on each wire that they cross. (wire, bytes)
+std::map<int, Bytes> loads_of(const Traffic& traffic, const WireTraffic& costed) {
   std::map<int, Bytes> loads;
   for (std::size_t i = 0; i < traffic.flows.size(); ++i) {
     for (const Hop& hop : traffic.flows[i].hops) {
       loads[hop.wire] += hop.times * costed.flows[i];
     }
   }
-  const Wire* busiest = nullptr;
-  Seconds longest;
-  for (const auto& [index, load] : loads) {
-    const Wire& wire = graph.wires[static_cast<std::size_t>(index)];
-    const Seconds time = load / wire.capacity;
-    if (busiest == nullptr || time > longest) {
-      busiest = &wire;
-      longest = time;
-    }
-  }
-  return busiest;
+  return loads;
 }
 
+/// Which wire limits each traffic, were nothing of another kind under way: of the wires on its own
+/// ways, the one that needs longest for all that is moved in such communications in a step.
+/// Everybody communicates at about the same time, and a wire of the fabric is full of what others
+/// send.
+class BusiestWires {
+ public:
+  BusiestWires(const OpGraph& graph, const Workload& workload) : graph_(graph) {
+    std::vector<double> runs(graph.traffics.size(), 0.0);
+    for (const Vertex vertex : boost::make_iterator_range(boost::vertices(graph.dependencies))) {
+      const Node& node = graph.dependencies[vertex];
+      if (node.work == Node::Work::kTraffic) {
+        runs[static_cast<std::size_t>(node.index)] += 1.0;
+      }
+    }
+    for (std::size_t i = 0; i < graph.traffics.size(); ++i) {
+      const Traffic& traffic = graph.traffics[i];
+      loads_.push_back(loads_of(traffic, workload.traffics[i]));
+      std::vector<Seconds>& times = times_[{traffic.group, traffic.kind}];
+      times.resize(graph.wires.size());
+      if (traffic.led_by_another) {
+        continue;
+      }
+      for (const auto& [wire, load] : loads_.back()) {
+        const auto index = static_cast<std::size_t>(wire);
+        times[index] += runs[i] * load / graph.wires[index].capacity;
+      }
+    }
+  }
+
+  /// Null for a traffic without flows.
+  const Wire* of(std::size_t traffic) const {
+    const Traffic& its = graph_.traffics[traffic];
+    const std::vector<Seconds>& times = times_.at({its.group, its.kind});
+    const Wire* busiest = nullptr;
+    Seconds longest;
+    for (const auto& [wire, load] : loads_[traffic]) {
+      const Seconds time = times[static_cast<std::size_t>(wire)];
+      if (busiest == nullptr || time > longest) {
+        busiest = &graph_.wires[static_cast<std::size_t>(wire)];
+        longest = time;
+      }
+    }
+    return busiest;
+  }
+
+ private:
+  const OpGraph& graph_;
+  std::vector<std::map<int, Bytes>> loads_;                                   // (traffics)
+  std::map<std::pair<GroupKind, TransferKind>, std::vector<Seconds>> times_;  // (wires)
+};
+
 std::vector<Share> traffic_shares(const Traffic& traffic,
-                                  const WireTraffic& costed,
+                                  const Wire* wire,
                                   const Simulation& simulation) {
-  const Wire* const wire = busiest_wire(traffic, costed, *simulation.graph);
   if (wire == nullptr) {
     return {};
   }
@@ -102,9 +142,10 @@ Labels label_operations(const Simulation& simulation, const Workload& workload) 
   for (const Segment& segment : graph.segments) {
     result.of_segment.push_back(book.index_of({segment.name, segment_shares(segment, simulation)}));
   }
+  const BusiestWires busiest(graph, workload);
   for (std::size_t i = 0; i < graph.traffics.size(); ++i) {
     const Traffic& traffic = graph.traffics[i];
-    const auto shares = traffic_shares(traffic, workload.traffics[i], simulation);
+    const auto shares = traffic_shares(traffic, busiest.of(i), simulation);
     result.of_traffic.push_back(book.index_of({traffic.name, shares}));
   }
   return result;

@@ -16,9 +16,9 @@ struct Labels {
 };
 
 /// A segment's time is due to the families of its kernels, launches included; a family's error is
-/// the time-weighted mean of its kernels'. A traffic's is due to the wire that would need longest
-/// for it alone: the medium of a port, or the name of a fabric's wire. An operation that takes no
-/// time (no kernels, no flows) has a label without shares.
+/// the time-weighted mean of its kernels'. A traffic's is due to that wire on its ways which needs
+/// longest for all communications of its kind: the medium of a port, or the name of a fabric's
+/// wire. An operation that takes no time (no kernels, no flows) has a label without shares.
 Labels label_operations(const Simulation& simulation, const Workload& workload);
 
 }  // namespace towtank

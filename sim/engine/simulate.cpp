@@ -47,7 +47,8 @@ std::vector<LinkUse> links_of(const OpGraph& graph, const std::vector<double>& c
                      .medium = wire.medium,
                      .carried = Bytes(carried[i] / wire.parts),
                      .capacity = wire.capacity / wire.parts,
-                     .members = wire.members});
+                     .members = wire.members,
+                     .cables = wire.cables});
   }
   return links;
 }

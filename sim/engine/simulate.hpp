@@ -5,7 +5,9 @@
 // else under way. Deterministic.
 #pragma once
 
+#include <array>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "sim/graph/op_graph.hpp"
@@ -18,6 +20,8 @@ namespace towtank {
 /// Who executes: Towtank's own event engine, or SimGrid, which takes some thirty times as long and
 /// is there so that anybody can check.
 enum class Engine { kTowtank, kSimGrid };
+
+inline constexpr std::array<std::string_view, 2> kEngineNames = {"towtank", "simgrid"};
 
 /// One thing to simulate; the pointed-to objects must outlive the call.
 struct Simulation {

@@ -9,10 +9,11 @@
 
 namespace towtank {
 
-/// For each wire of the relations: false when the ports of all ranks that send over it, or of all
-/// that receive, together carry no more than it does, each by the greatest share that any of its
-/// sendings has there. `ports` is each rank's port, in one direction; `capacities` are the wires';
-/// shares are in parts of `units`. Linear in the sendings.
+/// For each wire of the relations: false when the ports through which all that is sent over it
+/// leaves its senders, or all through which it reaches its receivers, together carry no more than
+/// it does, each by the greatest share that any of its sendings has there. `ports` are all ranks'
+/// ports, as OpGraph::wires has them; `capacities` are the wires'; shares are in parts of `units`.
+/// Linear in the sendings.
 std::vector<bool> can_be_full(const RankRelations& relations,
                               const std::vector<Bandwidth>& ports,
                               const std::vector<Bandwidth>& capacities,

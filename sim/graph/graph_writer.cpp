@@ -70,34 +70,44 @@ Vertex GraphWriter::last_kernel(int sim) const {
 }
 
 void GraphWriter::experts(Chain& chain, TransferKind kind, bool shares_gpu) {
-  const int own = rank(chain.sim);
-  collective(chain,
-             StreamKind::kExpert,
-             traffic_->experts(kind, own, shares_gpu),
-             job_.mesh.expert_group(own));
+  const auto [entry, is_new] = repeated_.try_emplace({chain.sim, kind, shares_gpu});
+  if (is_new) {
+    const int own = rank(chain.sim);
+    entry->second =
+        repeated(chain.sim, traffic_->experts(kind, own, shares_gpu), job_.mesh.expert_group(own));
+  }
+  repeat(chain, entry->second);
 }
 
 void GraphWriter::context(Chain& chain, TransferKind kind) {
-  const int own = rank(chain.sim);
-  collective(
-      chain, StreamKind::kExpert, traffic_->context(kind, own), job_.mesh.context_group(own));
+  const auto [entry, is_new] = repeated_.try_emplace({chain.sim, kind, false});
+  if (is_new) {
+    const int own = rank(chain.sim);
+    entry->second = repeated(chain.sim, traffic_->context(kind, own), job_.mesh.context_group(own));
+  }
+  repeat(chain, entry->second);
 }
 
-void GraphWriter::ring(Chain& chain, TransferKind kind, const std::vector<int>& group, Bytes size) {
-  collective(
-      chain, StreamKind::kData, traffic_->ring(kind, rank(chain.sim), group, size), group, true);
+void GraphWriter::ring(
+    Chain& chain, TransferKind kind, GroupKind of, const std::vector<int>& group, Bytes size) {
+  Traffic traffic = traffic_->ring(kind, rank(chain.sim), group, size);
+  traffic.group = of;
+  if (traffic.flows.empty()) {
+    return;
+  }
+  const Meeting meeting = meet(chain.sim, StreamKind::kData, group_number(group));
+  traffic.led_by_another = !meeting.is_first;
+  send(chain, StreamKind::kData, traffic_index(chain.sim, std::move(traffic)), meeting.rendezvous);
 }
 
 void GraphWriter::boundary(Chain& chain, int to_rank) {
   const int own = rank(chain.sim);
   const bool onwards = job_.mesh.pipeline(to_rank) > job_.mesh.pipeline(own);
-  extend(chain,
-         {.work = Node::Work::kTraffic,
-          .index = traffic_index(chain.sim, traffic_->boundary(own, to_rank)),
-          .rank = chain.sim,
-          .stream = onwards ? StreamKind::kNext : StreamKind::kPrevious,
-          .slot = chain.slot,
-          .rendezvous = -1});
+  const auto [entry, is_new] = boundaries_.try_emplace({chain.sim, to_rank}, -1);
+  if (is_new) {
+    entry->second = traffic_index(chain.sim, traffic_->boundary(own, to_rank));
+  }
+  send(chain, onwards ? StreamKind::kNext : StreamKind::kPrevious, entry->second, -1);
 }
 
 Vertex GraphWriter::meeting_point(const std::string& name,
@@ -133,20 +143,30 @@ Vertex GraphWriter::extend(Chain& chain, Node node) {
   return vertex;
 }
 
-void GraphWriter::collective(
-    Chain& chain, StreamKind stream, Traffic traffic, const std::vector<int>& group, bool led) {
+GraphWriter::Repeated GraphWriter::repeated(int sim,
+                                            Traffic traffic,
+                                            const std::vector<int>& group) {
   if (traffic.flows.empty()) {
-    return;
+    return {};
   }
-  const Meeting meeting = meet(chain.sim, stream, group);
-  traffic.led_by_another = led && !meeting.is_first;
+  return {.traffic = traffic_index(sim, std::move(traffic)), .group = group_number(group)};
+}
+
+void GraphWriter::repeat(Chain& chain, const Repeated& what) {
+  if (what.traffic >= 0) {
+    const Meeting meeting = meet(chain.sim, StreamKind::kExpert, what.group);
+    send(chain, StreamKind::kExpert, what.traffic, meeting.rendezvous);
+  }
+}
+
+void GraphWriter::send(Chain& chain, StreamKind stream, int traffic, int rendezvous) {
   extend(chain,
          {.work = Node::Work::kTraffic,
-          .index = traffic_index(chain.sim, std::move(traffic)),
+          .index = traffic,
           .rank = chain.sim,
           .stream = stream,
           .slot = chain.slot,
-          .rendezvous = meeting.rendezvous});
+          .rendezvous = rendezvous});
 }
 
 int GraphWriter::traffic_index(int sim, Traffic traffic) {
@@ -179,15 +199,17 @@ int GraphWriter::group_number(const std::vector<int>& group) {
 }
 
 /// Members of a group meet for the n-th time on a stream.
-GraphWriter::Meeting GraphWriter::meet(int sim, StreamKind stream, const std::vector<int>& group) {
-  const int number = group_number(group);
-  if (number < 0) {
+GraphWriter::Meeting GraphWriter::meet(int sim, StreamKind stream, int group) {
+  if (group < 0) {
     return {};
   }
-  const int turn = turns_[{sim, stream, number}]++;
-  const auto [entry, is_first] =
-      meetings_.try_emplace({stream, number, turn}, static_cast<int>(meetings_.size()));
-  return {.rendezvous = entry->second, .is_first = is_first};
+  const auto turn = static_cast<std::size_t>(turns_[{sim, stream, group}]++);
+  std::vector<int>& rendezvous = meetings_[{stream, group}];
+  const bool is_first = turn == rendezvous.size();
+  if (is_first) {
+    rendezvous.push_back(rendezvous_++);
+  }
+  return {.rendezvous = rendezvous.at(turn), .is_first = is_first};
 }
 
 }  // namespace towtank

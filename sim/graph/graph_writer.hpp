@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "sim/graph/job_layout.hpp"
@@ -49,8 +50,9 @@ class GraphWriter {
   /// Gathering of the sequence's compressed keys and values, or the return of their gradients.
   void context(Chain& chain, TransferKind kind);
 
-  /// Reduce-scatter or all-gather of `size` on the data stream, over `group`.
-  void ring(Chain& chain, TransferKind kind, const std::vector<int>& group, Bytes size);
+  /// Reduce-scatter or all-gather of `size` on the data stream, over the replicas in `group`.
+  void ring(
+      Chain& chain, TransferKind kind, GroupKind of, const std::vector<int>& group, Bytes size);
 
   /// A chunk's result to the same position of another pipeline rank.
   void boundary(Chain& chain, int to_rank);
@@ -62,18 +64,20 @@ class GraphWriter {
 
  private:
   Vertex extend(Chain& chain, Node node);
-  /// `led`: one member's flows stand for those of all.
-  void collective(Chain& chain,
-                  StreamKind stream,
-                  Traffic traffic,
-                  const std::vector<int>& group,
-                  bool led = false);
+  /// A communication that a rank repeats all through its step, always with the same group.
+  struct Repeated {
+    int traffic = -1;  // -1: nothing to send
+    int group = -1;    // group_number()
+  };
+  Repeated repeated(int sim, Traffic traffic, const std::vector<int>& group);
+  void repeat(Chain& chain, const Repeated& what);
+  void send(Chain& chain, StreamKind stream, int traffic, int rendezvous);
   int traffic_index(int sim, Traffic traffic);
   struct Meeting {
     int rendezvous = -1;   // -1: with nobody else that is simulated
     bool is_first = true;  // of its members to be written
   };
-  Meeting meet(int sim, StreamKind stream, const std::vector<int>& group);
+  Meeting meet(int sim, StreamKind stream, int group);
   int group_number(const std::vector<int>& group);
 
   const JobLayout& job_;
@@ -82,10 +86,13 @@ class GraphWriter {
   // (rank, kind, shares_gpu, led_by_another, bytes and destinations of the flows) -> index: equal
   // traffics are one.
   std::map<std::tuple<int, TransferKind, bool, bool, std::vector<double>>, int> traffics_;
-  std::map<std::vector<int>, int> groups_;                    // members -> number
-  std::map<std::map<int, int>, int> kinds_of_groups_;         // members of each class -> number
-  std::map<std::tuple<int, StreamKind, int>, int> turns_;     // (sim, stream, group) -> meetings
-  std::map<std::tuple<StreamKind, int, int>, int> meetings_;  // (stream, group, turn) -> rendezvous
+  std::map<std::vector<int>, int> groups_;             // members -> number
+  std::map<std::map<int, int>, int> kinds_of_groups_;  // members of each class -> number
+  std::map<std::tuple<int, TransferKind, bool>, Repeated> repeated_;  // sim, kind, shares_gpu
+  std::map<std::pair<int, int>, int> boundaries_;                     // (sim, to rank) -> traffic
+  std::map<std::tuple<int, StreamKind, int>, int> turns_;  // (sim, stream, group) -> meetings
+  std::map<std::pair<StreamKind, int>, std::vector<int>> meetings_;  // (stream, group) -> by turn
+  int rendezvous_ = 0;
 };
 
 }  // namespace towtank

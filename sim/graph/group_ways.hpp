@@ -26,11 +26,15 @@ void for_each_way(const GroupLayout& group, bool ring, Visit visit) {
   }
 }
 
-/// Latency of the longest of these ways; zero for a group on one node.
-inline Seconds longest_way(const GroupLayout& group, bool ring, FabricWires& fabric) {
+/// Latency of the longest of these ways; zero for a group on one node. `first_gpu` is that of rank
+/// 0.
+inline Seconds longest_way(const GroupLayout& group,
+                           bool ring,
+                           FabricWires& fabric,
+                           int first_gpu) {
   Seconds longest;
   for_each_way(group, ring, [&](int from, int to) {
-    longest = std::max(longest, fabric.between(from, to).latency);
+    longest = std::max(longest, fabric.between(first_gpu + from, first_gpu + to).latency);
   });
   return longest;
 }

@@ -33,6 +33,7 @@ struct JobLayout {
   std::optional<UnevenExperts> experts;  // none: balanced
   /// The fabric, shared by the jobs on it; null where it is non-blocking.
   std::shared_ptr<FabricWires> fabric;
+  int first_gpu = 0;              // of those the fabric knows, the job's rank 0
   std::vector<bool> can_be_full;  // (wires of the fabric); see full_wires.hpp
 };
 
@@ -42,6 +43,20 @@ std::vector<JobLayout> lay_out(const Architecture& model,
                                std::span<const TrainingPlan> plans,
                                const Cluster& cluster,
                                Folding folding);
+
+/// A job among several on one cluster. The model, the plan and the cluster are the caller's.
+struct Tenant {
+  const Architecture* model = nullptr;
+  const TrainingPlan* plan = nullptr;
+  const Cluster* cluster = nullptr;  // the nodes of the job, with faults in its own numbering
+};
+
+/// Jobs that run at the same time. `together` has the nodes of all jobs, one job's after the
+/// other's, with all faults, placed on their fabric, which must be there. The classes of a job's
+/// ranks are its own; those of the fabric's wires are common, and hold for the traffic of all.
+std::vector<JobLayout> lay_out_together(std::span<const Tenant> tenants,
+                                        const Cluster& together,
+                                        Folding folding);
 
 /// The job of one plan.
 JobLayout lay_out(const Architecture& model,

@@ -27,9 +27,11 @@ struct Segment {
 struct Wire {
   std::string name;  // "nic out", "leaf to spine", ...
   Medium medium = Medium::kNic;
-  int rank = -1;  // into OpGraph::ranks, whose port it is; -1: of the fabric
-  Bandwidth capacity;
+  int rank = -1;             // into OpGraph::ranks, whose port it is; -1: of the fabric
+  Bandwidth capacity;        // of all parts
   std::int64_t members = 1;  // real wires that it stands for
+  int parts = 1;             // shares of it that all of one flow takes
+  int cables = 1;            // that a real wire is made of
 };
 
 /// How often a flow takes a share of a wire: the number of real flows like it that one real wire
@@ -54,6 +56,16 @@ struct Flow {
   Seconds latency = {};        // of its way, before the first byte arrives
 };
 
+/// The groups of ranks that communicate.
+enum class GroupKind {
+  kPipeline,        // neighbouring stages
+  kExperts,         // share the experts of a layer
+  kContext,         // share a sequence
+  kExpertReplicas,  // hold the same experts
+  kDenseReplicas,   // hold the same of all other parameters
+};
+inline constexpr int kGroupKinds = 5;
+
 /// The flows one rank starts in one communication; they start together, it ends with the last.
 struct Traffic {
   std::string name;  // "dispatch forward", "pipeline forward", ...
@@ -63,6 +75,7 @@ struct Traffic {
   /// Another member of its rendezvous sends these flows, which are those of all members; this one
   /// waits for them.
   bool led_by_another = false;
+  GroupKind group = GroupKind::kExperts;  // among which it is
 };
 
 /// One vertex of the graph.

@@ -13,6 +13,7 @@ constexpr Bytes kParameter{2.0};  // BF16
 
 /// Parameters on one rank that the same ranks hold: a stage's dense ones, or its experts there.
 struct Replica {
+  GroupKind kind = GroupKind::kDenseReplicas;
   double parameters = 0.0;
   double in_fp8 = 0.0;  // of them, in an FP8 recipe
   std::vector<int> group;
@@ -40,10 +41,12 @@ std::vector<StageReplicas> replicas(const GraphWriter& writer,
         stage_parameters(job.model, job.plan, job.stages[static_cast<std::size_t>(stage)]);
     const std::vector<int> hosts = hosts_of_stage(job.schedule, stage);
     result.push_back({.ready = vertex,
-                      .experts = {.parameters = parameters.experts,
+                      .experts = {.kind = GroupKind::kExpertReplicas,
+                                  .parameters = parameters.experts,
                                   .in_fp8 = parameters.experts,
                                   .group = job.mesh.expert_replicas(hosts, writer.rank(sim))},
-                      .dense = {.parameters = parameters.dense,
+                      .dense = {.kind = GroupKind::kDenseReplicas,
+                                .parameters = parameters.dense,
                                 .in_fp8 = parameters.dense - parameters.high_precision,
                                 .group = job.mesh.dense_replicas(hosts)}});
   }
@@ -59,9 +62,9 @@ class OptimizerWriter {
   /// Reduction of one replica's gradients; whole if every rank updates all of them.
   void reduce(Chain& chain, const Replica& replica) {
     const Bytes size = replica.parameters * kGradient;
-    writer_.ring(chain, TransferKind::kReduceScatter, replica.group, size);
+    writer_.ring(chain, TransferKind::kReduceScatter, replica.kind, replica.group, size);
     if (!sharded_) {
-      writer_.ring(chain, TransferKind::kAllGather, replica.group, size);
+      writer_.ring(chain, TransferKind::kAllGather, replica.kind, replica.group, size);
     }
   }
 
@@ -86,8 +89,11 @@ class OptimizerWriter {
     }
     for (const StageReplicas& stage : stages) {
       for (const Replica* replica : {&stage.experts, &stage.dense}) {
-        writer_.ring(
-            chain, TransferKind::kAllGather, replica->group, replica->parameters * kParameter);
+        writer_.ring(chain,
+                     TransferKind::kAllGather,
+                     replica->kind,
+                     replica->group,
+                     replica->parameters * kParameter);
       }
     }
   }

@@ -43,9 +43,13 @@ std::vector<Hop> port_hops(
   const std::int64_t sent = graph.ranks[static_cast<std::size_t>(source)].members * copies;
   const std::int64_t receivers = graph.ranks[static_cast<std::size_t>(destination)].members;
   check(sent % receivers == 0, "ranks of one class receive equally many flows of another");
-  return {{.wire = port(source, medium, PortSide::kOut), .times = copies},
-          {.wire = port(destination, medium, PortSide::kIn),
-           .times = static_cast<int>(sent / receivers)}};
+  const int out = port(source, medium, PortSide::kOut);
+  const int in = port(destination, medium, PortSide::kIn);
+  const auto parts = [&graph](int wire) {
+    return graph.wires[static_cast<std::size_t>(wire)].parts;
+  };
+  return {{.wire = out, .times = copies * parts(out)},
+          {.wire = in, .times = static_cast<int>(sent / receivers) * parts(in)}};
 }
 
 }  // namespace towtank

@@ -10,7 +10,7 @@ namespace towtank {
 enum class PortSide { kOut, kIn };
 inline constexpr int kPortsOfRank = 2 * kMedia;
 
-/// Index of a rank's port in OpGraph::wires.
+/// Index of a rank's port in OpGraph::wires: kPortsOfRank of each rank in turn.
 int port(int rank, Medium medium, PortSide side);
 
 /// Appends the ports of the graph's ranks, which must be there and have none yet, with the

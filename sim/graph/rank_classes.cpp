@@ -33,25 +33,32 @@ struct Surroundings {
   Colours wires;
 };
 
-/// The wires that a sending crosses: a stretch of RankRelations::crossings, which ascend.
-class Crossings {
+/// What of a list belongs to each sending: a stretch of the list, which ascends by sending.
+template <typename Part>
+class Stretches {
  public:
-  explicit Crossings(const RankRelations& relations) : relations_(relations) {}
+  explicit Stretches(const std::vector<Part>& parts) : parts_(parts) {}
 
   /// Of the next sending, which must be asked for in turn.
-  std::span<const RankRelations::Crossing> of(std::size_t sending) {
+  std::span<const Part> of(std::size_t sending) {
     const std::size_t first = next_;
-    while (next_ < relations_.crossings.size() &&
-           at(relations_.crossings[next_].sending) == sending) {
+    while (next_ < parts_.size() && at(parts_[next_].sending) == sending) {
       ++next_;
     }
-    return std::span(relations_.crossings).subspan(first, next_ - first);
+    return std::span(parts_).subspan(first, next_ - first);
   }
 
  private:
-  const RankRelations& relations_;
+  const std::vector<Part>& parts_;
   std::size_t next_ = 0;
 };
+
+using Crossings = Stretches<RankRelations::Crossing>;
+using Passages = Stretches<RankRelations::Passage>;
+
+std::uint64_t passed(const RankRelations::Passage& passage, std::uint64_t what) {
+  return mixed(passage.port, mixed(passage.share, what));
+}
 
 /// The colours of the groups: of their members, and of the wires on which these move together.
 Colours group_colours(const RankRelations& relations, const Colours& ranks, const Colours& wires) {
@@ -59,9 +66,15 @@ Colours group_colours(const RankRelations& relations, const Colours& ranks, cons
   for (const auto& [label, group, rank] : relations.memberships) {
     groups[at(group)] += mixed(label, ranks[at(rank)]);
   }
-  Crossings crossings(relations);
+  Crossings crossings(relations.crossings);
+  Passages passages(relations.passages);
   for (std::size_t i = 0; i < relations.sendings.size(); ++i) {
     const RankRelations::Sending& sending = relations.sendings[i];
+    for (const RankRelations::Passage& through : passages.of(i)) {
+      if (sending.group >= 0) {
+        groups[at(sending.group)] += mixed(6, passed(through, ranks[at(through.rank)]));
+      }
+    }
     for (const RankRelations::Crossing& over : crossings.of(i)) {
       if (sending.group >= 0) {
         groups[at(sending.group)] += mixed(4, mixed(over.share, wires[at(over.wire)]));
@@ -76,11 +89,16 @@ void add_sendings(const RankRelations& relations,
                   const Colours& ranks,
                   const Colours& wires,
                   Surroundings& seen) {
-  Crossings crossings(relations);
+  Crossings crossings(relations.crossings);
+  Passages passages(relations.passages);
   for (std::size_t i = 0; i < relations.sendings.size(); ++i) {
     const auto& [label, from, to, group] = relations.sendings[i];
     const std::span<const RankRelations::Crossing> way = crossings.of(i);
+    const std::span<const RankRelations::Passage> ports = passages.of(i);
     std::uint64_t way_colour = 0;
+    for (const RankRelations::Passage& through : ports) {
+      way_colour += mixed(7, passed(through, ranks[at(through.rank)]));
+    }
     for (const RankRelations::Crossing& over : way) {
       way_colour += mixed(over.share, wires[at(over.wire)]);
     }
@@ -94,6 +112,9 @@ void add_sendings(const RankRelations& relations,
     }
     for (const RankRelations::Crossing& over : way) {
       seen.wires[at(over.wire)] += mixed(over.share, sending);
+    }
+    for (const RankRelations::Passage& through : ports) {
+      seen.ranks[at(through.rank)] += mixed(8, passed(through, sending));
     }
   }
 }

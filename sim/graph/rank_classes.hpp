@@ -24,6 +24,14 @@ struct RankRelations {
     int to = 0;
     int group = -1;
   };
+  /// A sending goes through a rank's port, where the way of its kind says so: ranks between its
+  /// ends pass it on. Sendings without passages use the same ports of their ends.
+  struct Passage {
+    int sending = 0;
+    int rank = 0;
+    int port = 0;   // which of the rank's
+    int share = 1;  // in units that are the same for all
+  };
   /// A sending takes a share of a wire that others may fill as well.
   struct Crossing {
     int sending = 0;
@@ -38,6 +46,7 @@ struct RankRelations {
   std::vector<Membership> memberships;
   std::vector<Sending> sendings;
   std::vector<Crossing> crossings;  // ascending by sending
+  std::vector<Passage> passages;    // likewise
 };
 
 /// A partition of things that are numbered from 0.
@@ -55,12 +64,13 @@ struct RankClasses {
 };
 
 /// The coarsest equitable partition: ranks of one class have equal attributes and, label by label,
-/// send to and receive from equally many ranks of each other class over wires of equal classes, and
-/// belong to groups with equally many members of each class and on equally many wires of each;
-/// wires of one class have equal capacities and carry equally many sendings and groups of each
-/// kind. Found by colour refinement: start from the attributes, split by what is related until
-/// nothing splits. Colours are 64-bit hashes of multisets: two different things share a class by
-/// accident once in some 10^7 partitions of a million ranks. Rounds are linear in the relations.
+/// send to and receive from equally many ranks of each other class over wires and through ports of
+/// equal classes, pass on equally many sendings of each kind, and belong to groups with equally
+/// many members of each class and on equally many wires of each; wires of one class have equal
+/// capacities and carry equally many sendings and groups of each kind. Found by colour refinement:
+/// start from the attributes, split by what is related until nothing splits. Colours are 64-bit
+/// hashes of multisets: two different things share a class by accident once in some 10^7 partitions
+/// of a million ranks. Rounds are linear in the relations.
 RankClasses equitable_partition(const RankRelations& relations);
 
 /// Everything in a class of its own.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -67,7 +66,11 @@ Traffic TrafficMaker::boundary(int rank, int to) const {
       static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(job_.model.hidden);
   const bool near = job_.mesh.node(rank) == job_.mesh.node(to);
   Traffic traffic{
-      .name = "pipeline", .kind = TransferKind::kPointToPoint, .shares_gpu = true, .flows = {}};
+      .name = "pipeline",
+      .kind = TransferKind::kPointToPoint,
+      .shares_gpu = true,
+      .flows = {},
+      .group = GroupKind::kPipeline};
   const Fan fan = near ? Fan{Medium::kNvlink, elements * kBf16}
                        : Fan{Medium::kNic, elements * kBf16, fabric_.latency(rank, to)};
   fan_out(rank, {to}, fan, traffic.flows);
@@ -81,7 +84,11 @@ Traffic TrafficMaker::context(TransferKind kind, int rank) const {
   const Bytes own =
       static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(latent) * kBf16;
   const Peers to = GroupLayout(job_.mesh, group).peers(rank);
-  Traffic traffic{.name = "context", .kind = kind, .shares_gpu = false, .flows = {}};
+  Traffic traffic{.name = "context",
+                  .kind = kind,
+                  .shares_gpu = false,
+                  .flows = {},
+                  .group = GroupKind::kContext};
   fan_out(rank, to.remote, {Medium::kNic, own, longest(group, false)}, traffic.flows);
   fan_out(rank, to.local, {Medium::kNvlink, own * to.nodes}, traffic.flows);
   return traffic;
@@ -137,10 +144,10 @@ void TrafficMaker::fan_out(int rank,
                      .medium = fan.medium,
                      .bytes = fan.each,
                      .copies = count,
-                     .hops = port_hops(graph_, index(rank), destination, fan.medium, count),
+                     .hops = way.empty()
+                                 ? port_hops(graph_, index(rank), destination, fan.medium, count)
+                                 : fabric_hops(graph_, way, index(rank), count),
                      .latency = link.latency + fan.latency});
-    std::ranges::copy(fabric_hops(graph_, way, index(rank), count),
-                      std::back_inserter(flows.back().hops));
   }
 }
 

@@ -60,11 +60,18 @@ class RelationWriter {
                  const Schedule& schedule,
                  const Cluster& cluster,
                  const UnevenExperts* experts,
-                 FabricWires* fabric)
-      : mesh_(mesh), schedule_(schedule), cluster_(cluster), experts_(experts), fabric_(fabric) {}
+                 FabricWires* fabric,
+                 int first_gpu)
+      : mesh_(mesh),
+        schedule_(schedule),
+        cluster_(cluster),
+        experts_(experts),
+        fabric_(fabric),
+        first_gpu_(first_gpu) {}
 
   RankRelations write() {
     relations_.attributes = rank_attributes(mesh_, schedule_, cluster_, experts_);
+    tell_ports_apart();
     relations_.sendings.reserve(at(mesh_.ranks()) * expected_sendings());
     for (int stage = 0; stage < schedule_.stages; ++stage) {
       write_pipeline_neighbours(stage);
@@ -232,10 +239,16 @@ class RelationWriter {
     if (fabric_ == nullptr || medium != Medium::kNic) {
       return {};
     }
-    const FabricPath& path = fabric_->between(from, to);
+    const FabricPath& path = fabric_->between(first_gpu_ + from, first_gpu_ + to);
     for (const WireShare& share : path.shares) {
       relations_.crossings.push_back(
           {.sending = sending, .wire = share.wire, .share = share.units});
+    }
+    for (const PortShare& share : path.ports) {
+      relations_.passages.push_back({.sending = sending,
+                                     .rank = share.gpu - first_gpu_,
+                                     .port = port(0, share.medium, share.side),
+                                     .share = share.units});
     }
     return path.latency;
   }
@@ -246,6 +259,20 @@ class RelationWriter {
     const int number = latencies_.number(latency.si());
     check(number < kManyLatencies, "the ways of one fabric have few different latencies");
     return labels * number;
+  }
+
+  /// Ranks whose ports are not equally fast are not alike.
+  void tell_ports_apart() {
+    if (fabric_ == nullptr) {
+      return;
+    }
+    Numbering<std::pair<double, double>> ports;
+    for (int rank = 0; rank < mesh_.ranks(); ++rank) {
+      const int number = ports.number({fabric_->port(first_gpu_ + rank, Medium::kNvlink).si(),
+                                       fabric_->port(first_gpu_ + rank, Medium::kNic).si()});
+      // Spread over all bits: the other attributes have some each.
+      relations_.attributes[at(rank)] ^= static_cast<std::uint64_t>(number) * 0x9e3779b97f4a7c15ULL;
+    }
   }
 
   void write_wires() {
@@ -271,6 +298,7 @@ class RelationWriter {
   const Cluster& cluster_;
   const UnevenExperts* experts_;
   FabricWires* fabric_;
+  int first_gpu_;
   Numbering<double> latencies_;
   RankRelations relations_;
 };
@@ -310,8 +338,9 @@ RankRelations training_relations(const Mesh& mesh,
                                  const Schedule& schedule,
                                  const Cluster& cluster,
                                  const UnevenExperts* experts,
-                                 FabricWires* fabric) {
-  return RelationWriter(mesh, schedule, cluster, experts, fabric).write();
+                                 FabricWires* fabric,
+                                 int first_gpu) {
+  return RelationWriter(mesh, schedule, cluster, experts, fabric, first_gpu).write();
 }
 
 }  // namespace towtank

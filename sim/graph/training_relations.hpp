@@ -24,11 +24,13 @@ std::vector<std::uint64_t> rank_attributes(const Mesh& mesh,
 /// The relations of a training step: programs (directions forgotten, since a bidirectional schedule
 /// is its own mirror image) and faults, pipeline neighbours, expert, context and data-parallel
 /// groups with what their members send each other.
-/// With a `fabric` (null: non-blocking), the wires that sendings cross.
+/// With a `fabric` (null: non-blocking), the wires and ports that sendings cross, and what faults
+/// of the fabric leave of the ranks' ports; `first_gpu` is its number of rank 0.
 RankRelations training_relations(const Mesh& mesh,
                                  const Schedule& schedule,
                                  const Cluster& cluster,
                                  const UnevenExperts* experts = nullptr,
-                                 FabricWires* fabric = nullptr);
+                                 FabricWires* fabric = nullptr,
+                                 int first_gpu = 0);
 
 }  // namespace towtank

@@ -52,8 +52,8 @@ struct TimelineRank {
   std::int64_t members = 1;  // ranks of the cluster that behave exactly like this one
 };
 
-/// Bytes through one direction of a port or cable, protocol overhead included, and its raw
-/// bandwidth.
+/// Bytes through one direction of a port, or of cables that are equally full, protocol overhead
+/// included, and its raw bandwidth.
 struct LinkUse {
   std::string name;  // "nic out", "leaf to spine", ...
   int rank = -1;     // into Timeline::ranks, whose port it is; -1: of the fabric
@@ -61,6 +61,7 @@ struct LinkUse {
   Bytes carried;
   Bandwidth capacity;
   std::int64_t members = 1;  // links of the cluster that carry exactly this
+  int cables = 1;            // that one of them is made of
 };
 
 struct Timeline {

@@ -1,12 +1,14 @@
 #include "sim/scenario/entries.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "sim/cluster/placement.hpp"
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
 
@@ -109,6 +111,18 @@ void add_plan(const TrainingPlan& plan, Entries& entries) {
   entries.add("plan.communication_sms", plan.communication_sms);
 }
 
+/// Where jobs are on the cluster, if not this one on all of it.
+void add_places(const Scenario& scenario, Entries& entries) {
+  if (scenario.cluster.placement) {
+    entries.add("plan.nodes", nodes_text(scenario.nodes));
+  }
+  for (std::size_t i = 0; i < scenario.neighbours.size(); ++i) {
+    const std::string key = fmt::format("neighbour.{}.", i);
+    entries.add(key + "scenario", scenario.neighbours[i].name);
+    entries.add(key + "nodes", nodes_text(scenario.neighbours[i].nodes));
+  }
+}
+
 void add_experts(const ExpertPlan& experts, Entries& entries) {
   entries.add("experts.load", load_text(experts.load));
   entries.add("experts.placement", name(experts.placement));
@@ -140,8 +154,9 @@ void add_training(const Scenario& scenario, Entries& entries) {
 std::vector<ScenarioEntry> scenario_entries(const Scenario& scenario, const TomlNode& document) {
   Entries entries(document);
   add_model(scenario.model, entries);
-  add_cluster(scenario.cluster, entries);
+  add_cluster(scenario.whole_cluster, entries);
   add_plan(scenario.plan, entries);
+  add_places(scenario, entries);
   add_experts(scenario.plan.expert_plan, entries);
   add_training(scenario, entries);
   entries.add("prices.name", scenario.price.name);

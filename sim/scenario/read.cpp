@@ -9,12 +9,14 @@
 #include <fmt/format.h>
 
 #include "sim/base/suggest.hpp"
+#include "sim/cluster/placement.hpp"
 #include "sim/profile/toml_table.hpp"
 #include "sim/scenario/cluster_reader.hpp"
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/entries.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
 #include "sim/scenario/metrics.hpp"
+#include "sim/scenario/neighbour_reader.hpp"
 #include "sim/scenario/rules.hpp"
 #include "sim/scenario/scenario.hpp"
 
@@ -238,9 +240,13 @@ Scenario read_document(const TomlNode& document, const std::string& path, Mistak
   Scenario scenario;
   scenario.title = root.text("title", "DeepSeek-V3 on 2,048 H800s");
   scenario.model = read_model(root.table("model", "model.base = \"models/deepseek-v3.toml\""));
-  scenario.cluster = read_cluster(
+  scenario.whole_cluster = read_cluster(
       root.table("cluster", "cluster.base = \"clusters/h800-2048.toml\""), path, mistakes);
-  scenario.plan = read_plan(root.table("plan", "plan.pipeline = 16"));
+  TomlTable plan = root.table("plan", "plan.pipeline = 16");
+  scenario.nodes = read_job_nodes(plan, scenario.whole_cluster);
+  scenario.cluster =
+      plan.has("nodes") ? on_nodes(scenario.whole_cluster, scenario.nodes) : scenario.whole_cluster;
+  scenario.plan = read_plan(std::move(plan));
   scenario.plan.expert_plan = read_expert_plan(
       root, document, scenario.model.moe, std::filesystem::path(path).parent_path(), mistakes);
   scenario.price = read_price(root.table("prices", "prices.base = \"prices/h800-rental.toml\""));
@@ -248,6 +254,7 @@ Scenario read_document(const TomlNode& document, const std::string& path, Mistak
   for (TomlTable& figure : root.tables("published")) {
     scenario.published.push_back(read_published(figure));
   }
+  scenario.neighbours = read_neighbours(root, scenario, path, mistakes);
   root.finish();
   return scenario;
 }

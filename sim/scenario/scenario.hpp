@@ -60,6 +60,14 @@ struct GpuPrice {
   std::string date;
 };
 
+/// Another job on the same cluster at the same time.
+struct NeighbourJob {
+  std::string name;  // of its scenario
+  Architecture model;
+  TrainingPlan plan;
+  std::vector<int> nodes;  // of the whole cluster
+};
+
 /// One value of the scenario as text, for showing what differs between two of them.
 struct ScenarioEntry {
   std::string key;    // "plan.pipeline"
@@ -72,8 +80,11 @@ struct Scenario {
   std::string name;  // the file's name without directory and ending
   std::string title;
   Architecture model;
-  Cluster cluster;
+  Cluster whole_cluster;   // all its nodes
+  std::vector<int> nodes;  // of them, the job's
+  Cluster cluster;         // the job's part of it: the whole, or placed on it
   TrainingPlan plan;
+  std::vector<NeighbourJob> neighbours;
   TrainingRun run;
   std::vector<ContextExtension> extensions;
   std::vector<StatedPhase> stated;

@@ -14,13 +14,13 @@ namespace towtank {
 namespace {
 
 /// A plan and a cluster that it fills, with up to three faulty GPUs.
-SmallStep random_step(unsigned seed) {
+SmallStep random_step(unsigned seed, std::array<int, 3> pipelines = {2, 2, 4}) {
   std::mt19937 random(seed);
   const auto pick = [&random](auto choices) {
     return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
   };
   const ScheduleKind kind = pick(all_schedule_kinds());
-  const int pipeline = pick(std::array{2, 2, 4});
+  const int pipeline = pick(pipelines);
   const int data = pick(std::array{1, 2, 4, 8});
   Degrees degrees{.pipeline = pipeline, .data = data};
   do {
@@ -47,8 +47,8 @@ SmallStep random_step(unsigned seed) {
 
 /// The same on a network with switches: small ones, so that ways differ and cables fill up, with a
 /// degraded or failed cable now and then.
-SmallStep random_step_on_fabric(unsigned seed) {
-  SmallStep step = random_step(seed);
+SmallStep random_step_on_fabric(unsigned seed, std::array<int, 3> pipelines = {2, 2, 4}) {
+  SmallStep step = random_step(seed, pipelines);
   std::mt19937 random(seed + 1000);
   const auto pick = [&random](auto choices) {
     return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
@@ -72,6 +72,51 @@ SmallStep random_step_on_fabric(unsigned seed) {
     fabric.faults = {{.devices = {"leaf0", "spine0"}, .factor = 0.5}};
   }
   step.cluster.fabric = fabric;
+  return step;
+}
+
+/// The same with several cards a GPU or several GPUs a card, on rails and planes that ways change,
+/// with cards, cables and NVLink switches that are slow or failed. Pipeline ranks often share
+/// nodes, so that their neighbours are on other rails.
+SmallStep random_step_with_cards(unsigned seed) {
+  SmallStep step = random_step_on_fabric(seed, {4, 4, 8});
+  step.model.layers = 16;  // as many as any schedule has stages
+  std::mt19937 random(seed + 3000);
+  const auto pick = [&random](auto choices) {
+    return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
+  };
+  FabricSpec& fabric = *step.cluster.fabric;
+  if (fabric.kind != FabricKind::kTorus) {
+    fabric.kind =
+        pick(std::array{FabricKind::kFatTree, FabricKind::kRailOptimised, FabricKind::kMultiPlane});
+    fabric.cross_rail = pick(std::array{CrossRail::kNvlinkLast, CrossRail::kNvlinkFirst});
+    fabric.radix = pick(std::array{8, 16});
+  }
+  const int cards = pick(std::array{1, 2, 3});  // 3: two GPUs share one
+  fabric.nics_per_gpu = cards == 2 ? 2 : 1;
+  fabric.gpus_per_nic = cards == 3 && step.cluster.gpus_per_node % 2 == 0 ? 2 : 1;
+  fabric.torus.endpoints = 8;
+  const int per_node = step.cluster.gpus_per_node * fabric.nics_per_gpu / fabric.gpus_per_nic;
+  fabric.planes = fabric.kind == FabricKind::kMultiPlane && per_node % 2 == 0 ? 2 : 1;
+  fabric.gpu_pcie.bandwidth = pick(std::array{0.0, 40.0}) * GB / second;
+  if (fabric.kind == FabricKind::kMultiPlane) {
+    fabric.faults.clear();  // of switches, which have other names there
+  }
+  if (seed % 2 == 0) {
+    step.cluster.faults.clear();
+  }
+  const auto any = [&random](int count) {
+    return std::uniform_int_distribution<int>(0, count - 1)(random);
+  };
+  for (int faults = pick(std::array{0, 0, 1, 1, 2}); faults > 0; --faults) {
+    const std::string node = fmt::format("node{}.", any(step.cluster.nodes));
+    const std::string card = node + fmt::format("nic{}", any(per_node));
+    const std::string nvswitch = node + "nvswitch0";
+    const double left = pick(std::array{0.0, 0.25, 0.5});
+    const bool nvlink = step.cluster.gpus_per_node > 1 && pick(std::array{false, false, true});
+    fabric.faults.push_back(
+        {.devices = {nvlink ? nvswitch : card}, .factor = nvlink ? std::max(left, 0.25) : left});
+  }
   return step;
 }
 
@@ -125,6 +170,34 @@ TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgreeOnFabrics) {
       ++built;
     } catch (const InputError&) {
       continue;  // too many nodes for so few ports, or traffic that divides into no whole parts
+    }
+    if (HasFailure()) {
+      return;
+    }
+  }
+  EXPECT_GT(built, static_cast<int>(kBlock) / 2);
+}
+
+TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgreeOnCardsAndRails) {
+  int built = 0;
+  for (unsigned seed = GetParam() * kBlock; seed < (GetParam() + 1) * kBlock; ++seed) {
+    const SmallStep step = random_step_with_cards(seed);
+    const FabricSpec& fabric = *step.cluster.fabric;
+    SCOPED_TRACE(fmt::format("seed {}: {}, {}, {}, {} cards a GPU, {} GPUs a card, {} faults",
+                             seed,
+                             step.text(),
+                             name(fabric.kind),
+                             name(fabric.routing),
+                             fabric.nics_per_gpu,
+                             fabric.gpus_per_nic,
+                             fabric.faults.size()));
+    try {
+      const FoldedAndWhole both(step);
+      both.expect_same_events();
+      both.expect_same_loads();
+      ++built;
+    } catch (const InputError&) {
+      continue;  // as above, and nodes whose cards have all failed
     }
     if (HasFailure()) {
       return;

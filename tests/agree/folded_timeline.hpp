@@ -22,6 +22,10 @@ class FoldedAndWhole {
         whole_(simulate_step(step, Folding::kUnfolded)),
         classes_(lay_out(step.model, step.plan, step.cluster, Folding::kFolded).classes.ranks) {}
 
+  /// Of ranks that were simulated both ways.
+  FoldedAndWhole(Timeline folded, Timeline whole, Partition classes)
+      : folded_(std::move(folded)), whole_(std::move(whole)), classes_(std::move(classes)) {}
+
   const Timeline& folded() const { return folded_; }
   const Timeline& whole() const { return whole_; }
   const Partition& classes() const { return classes_; }

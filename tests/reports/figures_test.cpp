@@ -34,6 +34,14 @@ TEST(Figures, CountsStayShort) {
   EXPECT_EQ(hours_text(5000.0), "5,000");
 }
 
+TEST(Figures, TrafficHasThreeDigitsAndDecimalUnits) {
+  EXPECT_EQ(traffic_text(12.0 * byte), "12.0 B");
+  EXPECT_EQ(traffic_text(9.996 * GB), "10.0 GB");
+  EXPECT_EQ(traffic_text(528.4 * MB), "528 MB");
+  EXPECT_EQ(traffic_text(999.6 * GB), "1.00 TB");
+  EXPECT_EQ(traffic_text(25'000.0 * TB), "25.0 PB");
+}
+
 TEST(Figures, OnlyAnUncertainCostHasARange) {
   RunCost cost;
   cost.dollars = 1000.0 * dollar;

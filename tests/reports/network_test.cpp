@@ -38,6 +38,43 @@ TEST(NetworkText, HasARowForEachSize) {
   EXPECT_THAT(text, HasSubstr("costs: measured somewhere\n"));
 }
 
+NetworkReport simulated_report() {
+  NetworkReport report = small_report();
+  report.groups = 4;
+  report.stride = 8;
+  report.tables[0].rows[0].limit = "leaf up";
+  report.tables[0].rows[0].simulation = NetworkSimulation{.wire = "leaf up",
+                                                          .gpu = -1,
+                                                          .alike = 8,
+                                                          .busy = 0.958,
+                                                          .latency = 20 * microsecond,
+                                                          .alone = 250 * microsecond,
+                                                          .gpus = 64,
+                                                          .classes = 3,
+                                                          .flows = 12};
+  return report;
+}
+
+TEST(NetworkText, SaysWhichWireLimitsAndHowMuchWasSimulated) {
+  const std::string text = network_text(simulated_report(), Colour::kNever);
+  EXPECT_THAT(text, HasSubstr("4 groups of 16 ranks, 8 GPUs apart, on 2 nodes"));
+  EXPECT_THAT(text, HasSubstr("64.0 MiB  500 us     2.00  10.0%"));
+  EXPECT_THAT(text, HasSubstr("leaf up     95.8%\n"));
+  EXPECT_THAT(text, HasSubstr("simulated: 3 classes stand for 64 GPUs\n"));
+}
+
+TEST(NetworkJson, HasTheSimulationWhereThereIsOne) {
+  const auto object = nlohmann::json::parse(network_json(simulated_report()));
+  EXPECT_EQ(object.at("groups"), 4);
+  const auto& row = object.at("collectives").at(0).at("rows").at(0);
+  EXPECT_EQ(row.at("simulation").at("wire"), "leaf up");
+  EXPECT_TRUE(row.at("simulation").at("gpu").is_null());
+  EXPECT_EQ(row.at("simulation").at("classes"), 3);
+  EXPECT_DOUBLE_EQ(row.at("simulation").at("alone_seconds"), 2.5e-4);
+  const auto closed = nlohmann::json::parse(network_json(small_report()));
+  EXPECT_FALSE(closed.at("collectives").at(0).at("rows").at(0).contains("simulation"));
+}
+
 TEST(NetworkJson, IsInBaseUnits) {
   const auto object = nlohmann::json::parse(network_json(small_report()));
   EXPECT_EQ(object.at("schema"), "towtank.network/1");

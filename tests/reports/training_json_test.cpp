@@ -57,6 +57,49 @@ TEST(TrainingJson, WritesTheUnitsItsKeysName) {
   EXPECT_DOUBLE_EQ(object.at("links").at(0).at("capacity_bytes_per_second"), 50e9);
 }
 
+TEST(TrainingJson, TellsPortsFromWiresOfTheFabric) {
+  TrainingReport report = small_report();
+  report.links.push_back({.name = "leaf up",
+                          .pipeline = std::nullopt,
+                          .utilisation = 0.75,
+                          .carried = 6.0 * TB,
+                          .capacity = 800.0 * GB / second,
+                          .cables = 16,
+                          .links = 43,
+                          .as_busy = 42,
+                          .mean_utilisation = 0.7,
+                          .limits = 3.0 * second});
+  const Json links = object_of(report).at("links");
+  EXPECT_EQ(links.at(0).at("medium"), "nic");
+  EXPECT_EQ(links.at(0).at("pipeline"), 1);
+  EXPECT_EQ(links.at(1).at("medium"), "leaf up");
+  EXPECT_TRUE(links.at(1).at("pipeline").is_null());
+  EXPECT_DOUBLE_EQ(links.at(1).at("carried_bytes"), 6e12);
+  EXPECT_EQ(links.at(1).at("cables"), 16);
+  EXPECT_EQ(links.at(1).at("links"), 43);
+  EXPECT_EQ(links.at(1).at("as_busy"), 42);
+  EXPECT_DOUBLE_EQ(links.at(1).at("mean_utilisation"), 0.7);
+  EXPECT_DOUBLE_EQ(links.at(1).at("limits_seconds"), 3.0);
+}
+
+TEST(TrainingJson, HasTheRankGridsAndWhatEachKindOfGroupMoves) {
+  const Json object = object_of(small_report());
+  EXPECT_EQ(object.at("grids").at("ranks"), 16);
+  EXPECT_EQ(object.at("grids").at("ranks_per_node"), 8);
+  EXPECT_EQ(object.at("grids").at("dense").at("context"), 2);
+  EXPECT_EQ(object.at("grids").at("expert").at("expert_data"), 2);
+  const Json& dispatch = object.at("groups").at(0);
+  EXPECT_EQ(dispatch.at("name"), "expert dispatch");
+  EXPECT_EQ(dispatch.at("groups"), 4);
+  EXPECT_EQ(dispatch.at("ranks"), 4);
+  EXPECT_EQ(dispatch.at("nodes"), 1);
+  EXPECT_DOUBLE_EQ(dispatch.at("calls"), 128.0);
+  EXPECT_DOUBLE_EQ(dispatch.at("mean_sent_bytes").at("nvlink"), 2.5e9);
+  EXPECT_DOUBLE_EQ(dispatch.at("mean_sent_bytes").at("nic"), 0.0);
+  EXPECT_DOUBLE_EQ(dispatch.at("largest_sent_bytes").at("nvlink"), 3e9);
+  EXPECT_DOUBLE_EQ(dispatch.at("all_ranks_sent_bytes"), 4e10);
+}
+
 TEST(TrainingJson, IsNullWhereThereIsNothing) {
   TrainingReport report = small_report();
   report.pair = {};

@@ -61,6 +61,44 @@ TEST(TrainingText, SumsUpCausesBeyondTheEighth) {
   EXPECT_THAT(line_with(text, "everything else"), HasSubstr("2.00 s  20.0%"));
 }
 
+TEST(TrainingText, SaysWhichWiresOfTheFabricTheStepWaitsFor) {
+  TrainingReport report = small_report();
+  EXPECT_THAT(kText, HasSubstr("  nic  50.0%  of 50.0 GB/s, rank 1"));
+  EXPECT_THAT(kText, Not(HasSubstr("  the step waits")));
+  report.links.push_back({.name = "leaf up",
+                          .pipeline = std::nullopt,
+                          .utilisation = 0.75,
+                          .carried = 6.0 * TB,
+                          .capacity = 800.0 * GB / second,
+                          .cables = 16,
+                          .links = 43,
+                          .as_busy = 42,
+                          .mean_utilisation = 0.7,
+                          .limits = 3.0 * second});
+  const std::string text = training_text(report, Colour::kNever);
+  EXPECT_THAT(line_with(text, "  leaf up"),
+              HasSubstr("75.0%  of 800 GB/s in 16 cables, mean of 43: 70.0%"));
+  EXPECT_THAT(text, HasSubstr("the step waits 3.00 s (30.0%) for leaf up"));
+  report.links.back().as_busy = 43;
+  report.links.back().cables = 1;
+  EXPECT_THAT(line_with(training_text(report, Colour::kNever), "  leaf up"),
+              HasSubstr("75.0%  of 800 GB/s, as all 43"));
+}
+
+TEST(TrainingText, StatesBothRankGridsAsProducts) {
+  EXPECT_THAT(line_with(kText, "dense grid"), HasSubstr("PP 2 x DP 4 x CP 2 x TP 1 = 16,"));
+  EXPECT_THAT(line_with(kText, "dense grid"), HasSubstr("8 ranks a node"));
+  EXPECT_THAT(line_with(kText, "expert grid"), HasSubstr("PP 2 x EDP 2 x EP 4 = 16,"));
+}
+
+TEST(TrainingText, SaysWhatARankSendsToWhichGroupsAndAddsItUp) {
+  EXPECT_THAT(line_with(kText, "expert dispatch"),
+              testing::ContainsRegex("4 +4 +1 +2.50 GB +- +40.0 GB"));
+  EXPECT_THAT(line_with(kText, "  pipeline "),
+              testing::ContainsRegex("8 +2 +2 +- +125 MB +2.00 GB"));
+  EXPECT_THAT(line_with(kText, "all of it"), testing::ContainsRegex("2.50 GB +125 MB +42.0 GB"));
+}
+
 TEST(TrainingText, TotalsTheBillWithItsRange) {
   EXPECT_THAT(line_with(kText, "main run"), HasSubstr("$2000.00  $1800.00 to $2200.00"));
   const std::string total = line_with(kText, "  total");

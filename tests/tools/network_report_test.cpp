@@ -1,5 +1,7 @@
 #include "tools/network_report.hpp"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "tools/commands.hpp"
@@ -54,6 +56,76 @@ TEST(NetworkReport, SaysWhyAForcedAlgorithmCannotRun) {
                                  .sizes = {1 * MiB},
                                  .wishes = {.algorithm = Algorithm::kInSwitch}};
   EXPECT_THROW(answer(question), UsageError);
+}
+
+TEST(NetworkReport, IsSimulatedOnlyWhereSomethingCanContend) {
+  NetworkQuestion question{.collectives = {Collective::kAllReduce, Collective::kAllToAll},
+                           .ranks = 16,
+                           .sizes = {64 * MiB},
+                           .wishes = {}};
+  const NetworkReport closed = answer(question);
+  question.folding = Folding::kUnfolded;
+  const NetworkReport simulated = answer(question);
+  for (std::size_t table = 0; table < closed.tables.size(); ++table) {
+    const NetworkRow& by_form = closed.tables[table].rows[0];
+    const NetworkRow& by_events = simulated.tables[table].rows[0];
+    EXPECT_FALSE(by_form.simulation);
+    ASSERT_TRUE(by_events.simulation);
+    EXPECT_EQ(by_events.simulation->classes, 16);
+    EXPECT_NEAR(by_events.time / by_form.time, 1.0, 1e-6);
+    EXPECT_NEAR(*by_events.simulation->alone / by_form.time, 1.0, 1e-12);
+  }
+}
+
+TEST(NetworkReport, NamesTheCardThatLimits) {
+  Cluster cluster = two_nodes();
+  cluster.faults = {{.gpu = 11, .nic = 0.25}};
+  const NetworkReport report = network_report(
+      cluster,
+      read_profile(TOWTANK_SOURCE_DIR "/profiles", "h100-sxm"),
+      {.collectives = {Collective::kAllToAll}, .ranks = 16, .sizes = {1 * GiB}, .wishes = {}});
+  const NetworkRow& row = report.tables[0].rows[0];
+  EXPECT_EQ(row.limit, "NIC out of GPU 11");
+  EXPECT_EQ(row.simulation->gpu, 11);
+  EXPECT_GT(row.simulation->busy, 0.95);
+  EXPECT_LT(row.simulation->classes, row.simulation->gpus);
+}
+
+// Groups are disjoint, stand side by side or between each other, and span what is said.
+TEST(GroupMembers, TakeEveryGpuAtMostOnce) {
+  const Cluster cluster = two_nodes();
+  for (int groups = 1; groups <= 8; ++groups) {
+    for (int stride = 1; stride <= 8; ++stride) {
+      for (int ranks = 2; gpus_spanned(groups, ranks, stride) <= cluster.gpus(); ++ranks) {
+        std::set<int> gpus;
+        for (const std::vector<Member>& group : group_members(cluster, groups, ranks, stride)) {
+          for (std::size_t i = 0; i < group.size(); ++i) {
+            EXPECT_TRUE(gpus.insert(group[i].gpu).second);
+            EXPECT_EQ(group[i].gpu, group[0].gpu + static_cast<int>(i) * stride);
+          }
+        }
+        EXPECT_EQ(*gpus.rbegin() + 1, gpus_spanned(groups, ranks, stride));
+      }
+    }
+  }
+}
+
+TEST(PairsReport, ComparesWithTheFullestPort) {
+  ByteMatrix matrix{.size = 16, .bytes = std::vector<Bytes>(256, 1 * MiB)};
+  for (std::size_t from = 0; from < 16; ++from) {
+    matrix.bytes[from * 16 + 3] = 64 * MiB;  // everybody's favourite
+  }
+  const PairsReport report = pairs_report(two_nodes(),
+                                          read_profile(TOWTANK_SOURCE_DIR "/profiles", "h100-sxm"),
+                                          matrix,
+                                          "pairs.csv",
+                                          {});
+  EXPECT_EQ(report.pairs, 240);
+  EXPECT_EQ(report.fullest_port, "NIC in of GPU 3");
+  EXPECT_EQ(report.fullest_bytes, 8 * 64 * MiB);
+  EXPECT_EQ(report.limit, "NIC in of GPU 3");
+  EXPECT_GE(report.time, report.bound);
+  EXPECT_LT(report.time, report.bound * 1.01);
 }
 
 }  // namespace

@@ -105,6 +105,75 @@ TEST(ProjectTraining, ReportsTheMemoryOfThePhaseThatNeedsMost) {
   EXPECT_GT(longer.peak, main.peak);
 }
 
+// 2 pipeline ranks of 8 on a node each, which share the experts; every token is a rank's own.
+TEST(ProjectTraining, StatesTheGridsAndWhatTheirGroupsMove) {
+  const Scenario scenario = read_scenario(kFile, kSmall);
+  const TrainingReport report = project_training(scenario, profile_for(scenario), Folding::kFolded);
+  EXPECT_EQ(report.grid.ranks(), 16);
+  EXPECT_EQ(report.grid.data * report.grid.context, report.grid.expert_data * report.grid.expert);
+  const auto sent = [&report](const std::string& name) {
+    for (const GroupReport& group : report.groups) {
+      if (group.name == name) {
+        return group;
+      }
+    }
+    return GroupReport{};
+  };
+  EXPECT_EQ(sent("expert dispatch").ranks, 8);
+  EXPECT_EQ(sent("expert dispatch").nic, Bytes{});
+  // Activations on and gradients back, in BF16, of each rank's share of the batch.
+  const double tokens = 64.0 * 4096.0 / 8.0;
+  EXPECT_DOUBLE_EQ(sent("pipeline").nic.si(), tokens * 7168.0 * 2.0);
+  EXPECT_DOUBLE_EQ(sent("pipeline").all_ranks.si(), 16.0 * tokens * 7168.0 * 2.0);
+  EXPECT_EQ(sent("expert copies all-gather").groups, 8);
+  EXPECT_EQ(sent("dense copies all-gather").groups, 1);
+}
+
+// Expert groups of 2 nodes; leaves of 6 cards with 2 uplinks.
+TEST(ProjectTraining, NamesTheUplinksOfAnOversubscribedFabricAsWhatLimits) {
+  std::vector<Override> overrides = kSmall;
+  overrides.insert(overrides.end(),
+                   {{.key = "cluster.nodes", .value = "4"},
+                    {.key = "training.batch", .value = "128"},
+                    {.key = "training.ramp.from", .value = "128"}});
+  for (Override& setting : overrides) {
+    setting.value = setting.key == "plan.expert" ? "16" : setting.value;
+  }
+  const auto project = [&overrides] {
+    const Scenario scenario = read_scenario(kFile, overrides);
+    return project_training(scenario, profile_for(scenario), Folding::kFolded);
+  };
+  const TrainingReport sound = project();
+  for (const LinkReport& link : sound.links) {
+    EXPECT_TRUE(link.pipeline.has_value()) << link.name;
+  }
+  overrides.insert(overrides.end(),
+                   {{.key = "cluster.fabric.kind", .value = "fat-tree"},
+                    {.key = "cluster.fabric.radix", .value = "8"},
+                    {.key = "cluster.fabric.oversubscription", .value = "3"}});
+  const TrainingReport narrow = project();
+  EXPECT_GT(narrow.step.time, sound.step.time);
+  Seconds limits;
+  int kinds = 0;
+  for (const LinkReport& link : narrow.links) {
+    if (link.pipeline) {
+      continue;
+    }
+    ++kinds;
+    limits += link.limits;
+    EXPECT_TRUE(link.name == "leaf up" || link.name == "leaf down") << link.name;
+    EXPECT_EQ(link.cables, 2);
+    EXPECT_NEAR(link.capacity.si(), 2 * 50e9, 1.0);
+    EXPECT_LE(link.links, 6);
+    EXPECT_LE(link.as_busy, link.links);
+    EXPECT_LE(link.utilisation, 1.0);
+    EXPECT_LE(link.mean_utilisation, link.utilisation * (1.0 + 1e-9));
+    EXPECT_NEAR(link.carried / (link.capacity * narrow.step.time), link.utilisation, 1e-9);
+  }
+  EXPECT_EQ(kinds, 2);
+  EXPECT_GT(limits, 0.5 * (narrow.step.time - sound.step.time));
+}
+
 TEST(ProjectTraining, PassesTheOverridesOn) {
   const Scenario scenario = read_scenario(kFile, kSmall);
   const TrainingReport report = project_training(scenario, profile_for(scenario), Folding::kFolded);

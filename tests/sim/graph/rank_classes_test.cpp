@@ -74,6 +74,12 @@ Views views(const RankRelations& relations,
         inside.insert({1, word(over.share), word(wire_class[at(over.wire)])});
       }
     }
+    for (const auto& through : relations.passages) {
+      if (relations.sendings[at(through.sending)].group == group) {
+        inside.insert(
+            {2, word(through.port), word(through.share), word(rank_class[at(through.rank)])});
+      }
+    }
     group_words.push_back(words.of(inside));
   }
   for (const auto& mine : relations.memberships) {
@@ -85,6 +91,11 @@ Views views(const RankRelations& relations,
     for (const auto& over : relations.crossings) {
       if (at(over.sending) == i) {
         way.insert({word(over.share), word(wire_class[at(over.wire)])});
+      }
+    }
+    for (const auto& through : relations.passages) {
+      if (at(through.sending) == i) {
+        way.insert({word(through.port), word(through.share), word(rank_class[at(through.rank)])});
       }
     }
     const std::vector<std::uint64_t> alone = {
@@ -102,6 +113,11 @@ Views views(const RankRelations& relations,
     for (const auto& over : relations.crossings) {
       if (at(over.sending) == i) {
         seen.wires[at(over.wire)].insert(with({4, word(over.share)}));
+      }
+    }
+    for (const auto& through : relations.passages) {
+      if (at(through.sending) == i) {
+        seen.ranks[at(through.rank)].insert(with({5, word(through.port), word(through.share)}));
       }
     }
   }
@@ -191,6 +207,10 @@ RankRelations random_relations(std::mt19937& random) {
       if (up_to(2) == 0) {
         relations.crossings.push_back({.sending = sending, .wire = wire, .share = 1 + up_to(1)});
       }
+    }
+    for (int passages = std::max(0, up_to(4) - 2); passages > 0; --passages) {
+      relations.passages.push_back(
+          {.sending = sending, .rank = up_to(ranks - 1), .port = up_to(1), .share = 1 + up_to(1)});
     }
   }
   for (relations.groups = 0; relations.groups < 3; ++relations.groups) {
@@ -299,6 +319,17 @@ TEST(OddWire, SplitsWhoSendsOverIt) {
   EXPECT_EQ(equitable_partition(relations).wires.members, std::vector<std::int64_t>{2});
   relations.wires[1] = 4;
   EXPECT_EQ(equitable_partition(relations).ranks.members, (std::vector<std::int64_t>{4, 4}));
+}
+
+TEST(Passage, SplitsWhoPassesSomethingOn) {
+  RankRelations relations;
+  relations.attributes = {0, 0, 0, 0};
+  relations.sendings = {{.from = 0, .to = 1}, {.from = 1, .to = 0}};
+  EXPECT_EQ(equitable_partition(relations).ranks.class_of, (std::vector<int>{0, 0, 1, 1}));
+  relations.passages = {{.sending = 0, .rank = 2}, {.sending = 1, .rank = 3}};
+  EXPECT_EQ(equitable_partition(relations).ranks.class_of, (std::vector<int>{0, 0, 1, 1}));
+  relations.passages[1].rank = 2;
+  EXPECT_EQ(equitable_partition(relations).ranks.class_of, (std::vector<int>{0, 0, 1, 2}));
 }
 
 TEST(Labels, TellRelationsApart) {

@@ -1,0 +1,144 @@
+#include "sim/graph/group_traffic.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace towtank {
+namespace {
+
+int nodes_of(const Mesh& mesh, const std::vector<int>& group) {
+  std::set<int> nodes;
+  for (const int rank : group) {
+    nodes.insert(mesh.node(rank));
+  }
+  return static_cast<int>(nodes.size());
+}
+
+GroupSet pipelines(const JobLayout& job) {
+  std::vector<int> group;
+  group.reserve(static_cast<std::size_t>(job.plan.pipeline));
+  for (int pipeline = 0; pipeline < job.plan.pipeline; ++pipeline) {
+    group.push_back(job.mesh.rank(pipeline, 0));
+  }
+  return {.groups = job.plan.data, .ranks = job.plan.pipeline, .nodes = nodes_of(job.mesh, group)};
+}
+
+/// Groups of neighbouring ranks, all like this one.
+GroupSet neighbours(const JobLayout& job, const std::vector<int>& group) {
+  return {.groups = job.mesh.ranks() / static_cast<int>(group.size()),
+          .ranks = static_cast<int>(group.size()),
+          .nodes = nodes_of(job.mesh, group)};
+}
+
+/// Replicas of the stages that the same pipeline ranks hold.
+GroupSet replicas(const JobLayout& job, GroupKind kind) {
+  std::set<std::vector<int>> hosts;
+  for (int stage = 0; stage < job.schedule.stages; ++stage) {
+    hosts.insert(hosts_of_stage(job.schedule, stage));
+  }
+  const bool dense = kind == GroupKind::kDenseReplicas;
+  GroupSet result;
+  for (const std::vector<int>& ranks : hosts) {
+    const std::vector<int> group =
+        dense ? job.mesh.dense_replicas(ranks)
+              : job.mesh.expert_replicas(ranks, job.mesh.rank(ranks.front(), 0));
+    result.groups += dense ? 1 : job.plan.expert;
+    result.ranks = static_cast<int>(group.size());
+    result.nodes = std::max(result.nodes, nodes_of(job.mesh, group));
+  }
+  return result;
+}
+
+PortBytes& operator+=(PortBytes& sum, const PortBytes& more) {
+  sum.nvlink += more.nvlink;
+  sum.nic += more.nic;
+  return sum;
+}
+
+PortBytes times(double factor, const PortBytes& bytes) {
+  return {.nvlink = factor * bytes.nvlink, .nic = factor * bytes.nic};
+}
+
+PortBytes sent_in(const Traffic& traffic) {
+  PortBytes sum;
+  for (const Flow& flow : traffic.flows) {
+    (flow.medium == Medium::kNvlink ? sum.nvlink : sum.nic) += flow.copies * flow.bytes;
+  }
+  return sum;
+}
+
+/// Of one simulated rank.
+struct RankTraffic {
+  double calls = 0.0;
+  PortBytes sent;
+};
+
+using Kind = std::pair<GroupKind, TransferKind>;
+
+/// (simulated ranks) of each kind of communication. The members of a group that one of them leads
+/// send as much as that one does.
+std::map<Kind, std::vector<RankTraffic>> traffic_of_ranks(const OpGraph& graph) {
+  std::vector<PortBytes> sent;
+  sent.reserve(graph.traffics.size());
+  for (const Traffic& traffic : graph.traffics) {
+    sent.push_back(sent_in(traffic));
+  }
+  std::map<Kind, std::vector<RankTraffic>> result;
+  for (const Vertex vertex : boost::make_iterator_range(boost::vertices(graph.dependencies))) {
+    const Node& node = graph.dependencies[vertex];
+    if (node.work != Node::Work::kTraffic) {
+      continue;
+    }
+    const Traffic& traffic = graph.traffics[static_cast<std::size_t>(node.index)];
+    if (traffic.flows.empty()) {
+      continue;
+    }
+    std::vector<RankTraffic>& of_ranks = result[{traffic.group, traffic.kind}];
+    of_ranks.resize(graph.ranks.size());
+    RankTraffic& own = of_ranks[static_cast<std::size_t>(node.rank)];
+    own.calls += 1.0;
+    own.sent += sent[static_cast<std::size_t>(node.index)];
+  }
+  return result;
+}
+
+}  // namespace
+
+GroupSet groups_of(const JobLayout& job, GroupKind kind) {
+  switch (kind) {
+    case GroupKind::kPipeline:
+      return pipelines(job);
+    case GroupKind::kExperts:
+      return neighbours(job, job.mesh.expert_group(0));
+    case GroupKind::kContext:
+      return neighbours(job, job.mesh.context_group(0));
+    case GroupKind::kExpertReplicas:
+    case GroupKind::kDenseReplicas:
+      break;
+  }
+  return replicas(job, kind);
+}
+
+std::vector<GroupTraffic> group_traffic(const JobLayout& job, const OpGraph& graph) {
+  std::vector<GroupTraffic> result;
+  for (const auto& [kind, of_ranks] : traffic_of_ranks(graph)) {
+    const auto [group, transfer] = kind;
+    GroupTraffic traffic{.group = group, .transfer = transfer, .among = groups_of(job, group)};
+    for (std::size_t rank = 0; rank < of_ranks.size(); ++rank) {
+      const auto members = static_cast<double>(graph.ranks[rank].members);
+      const RankTraffic& own = of_ranks[rank];
+      traffic.calls += members * own.calls / job.mesh.ranks();
+      traffic.total += times(members, own.sent);
+      traffic.most.nvlink = std::max(traffic.most.nvlink, own.sent.nvlink);
+      traffic.most.nic = std::max(traffic.most.nic, own.sent.nic);
+    }
+    traffic.mean = times(1.0 / job.mesh.ranks(), traffic.total);
+    result.push_back(traffic);
+  }
+  return result;
+}
+
+}  // namespace towtank
