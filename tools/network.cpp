@@ -1,4 +1,5 @@
-// towtank network FILE: what collectives take on a cluster, as nccl-tests would print it.
+// towtank network FILE: what collectives take on a cluster, as nccl-tests would print it; several
+// groups at once, or with sizes of their own for all pairs.
 #include <algorithm>
 #include <charconv>
 #include <memory>
@@ -25,6 +26,9 @@ struct NetworkOptions {
   std::string file;
   std::vector<std::string> collectives = {"all-reduce"};
   std::string ranks = "all";
+  int groups = 1;
+  int stride = 1;
+  std::string matrix;
   std::string from = "8";
   std::string to = "8GiB";
   double factor = 2.0;
@@ -33,6 +37,7 @@ struct NetworkOptions {
   bool no_in_switch = false;
   bool in_network = false;
   std::vector<std::string> overrides;
+  bool unfolded = false;
   bool json = false;
 };
 
@@ -90,19 +95,34 @@ std::vector<Bytes> sizes_of(const NetworkOptions& options) {
   return sizes;
 }
 
+/// Of each group.
 int ranks_of(const NetworkOptions& options, const Cluster& cluster) {
-  if (options.ranks == "all") {
-    return cluster.gpus();
+  if (options.groups < 1 || options.stride < 1) {
+    throw UsageError("towtank network: --groups and --stride are 1 or more", "--groups 32");
   }
-  int ranks = 0;
-  const char* const end = options.ranks.data() + options.ranks.size();
-  const auto [stop, error] = std::from_chars(options.ranks.data(), end, ranks);
-  if (error != std::errc() || stop != end || ranks < 2 || ranks > cluster.gpus()) {
+  const std::string has =
+      fmt::format("{} has {} GPUs, {} a node", options.file, cluster.gpus(), cluster.gpus_per_node);
+  int ranks = cluster.gpus() / std::max(options.groups, options.stride);
+  if (options.ranks != "all") {
+    const char* const end = options.ranks.data() + options.ranks.size();
+    const auto [stop, error] = std::from_chars(options.ranks.data(), end, ranks);
+    if (error != std::errc() || stop != end || ranks < 2 || ranks > cluster.gpus()) {
+      throw UsageError(fmt::format("towtank network: --ranks '{}' is not 2 to {}, nor all",
+                                   options.ranks,
+                                   cluster.gpus()),
+                       has);
+    }
+  }
+  // Before they are counted: no product of the three is beyond its type.
+  const double most = static_cast<double>(ranks) * options.groups * options.stride;
+  if (ranks < 2 || most > 1e9 ||
+      gpus_spanned(options.groups, ranks, options.stride) > cluster.gpus()) {
     throw UsageError(
-        fmt::format(
-            "towtank network: --ranks '{}' is not 2 to {}, nor all", options.ranks, cluster.gpus()),
-        fmt::format(
-            "{} has {} GPUs, {} a node", options.file, cluster.gpus(), cluster.gpus_per_node));
+        fmt::format("towtank network: {} groups of {} ranks, {} GPUs apart, do not fit",
+                    options.groups,
+                    ranks,
+                    options.stride),
+        has);
   }
   return ranks;
 }
@@ -112,7 +132,10 @@ NetworkQuestion question_of(const NetworkOptions& options, const Cluster& cluste
       .collectives = {},
       .ranks = ranks_of(options, cluster),
       .sizes = sizes_of(options),
-      .wishes = {.in_switch = !options.no_in_switch, .in_network = options.in_network}};
+      .wishes = {.in_switch = !options.no_in_switch, .in_network = options.in_network},
+      .groups = options.groups,
+      .stride = options.stride,
+      .folding = options.unfolded ? Folding::kUnfolded : Folding::kFolded};
   question.collectives.reserve(kCollectives.size());
   for (const std::string& word : options.collectives) {
     if (word == "all") {
@@ -130,31 +153,46 @@ NetworkQuestion question_of(const NetworkOptions& options, const Cluster& cluste
   return question;
 }
 
-/// Collectives are timed on sound GPUs and a network whose switches are never full.
-void refuse_what_is_not_modelled(const NetworkOptions& options, const Cluster& cluster) {
-  if (!cluster.faults.empty()) {
-    throw InputError({.file = options.file},
-                     "collectives are timed without faults so far, and this cluster has some",
-                     "--set cluster.fault=[] leaves them out; `towtank simulate` knows them");
+/// What every pair sends stands in a file.
+void show_pairs(const NetworkOptions& options,
+                const Cluster& cluster,
+                const Profile& profile,
+                Colour colour) {
+  if (options.groups != 1 || options.stride != 1) {
+    throw UsageError(
+        "towtank network: --matrix says who sends to whom; --groups and --stride do not",
+        "leave these out");
   }
-  if (cluster.fabric &&
-      (!cluster.fabric->faults.empty() || cluster.fabric->kind != FabricKind::kNonblocking)) {
-    throw InputError(cluster.fabric->place,
-                     "collectives are timed on a non-blocking network so far, and this cluster "
-                     "describes its switches",
-                     "--set 'cluster.fabric={kind=\"nonblocking\"}' leaves them out; `towtank "
-                     "simulate` and `towtank topology` know them");
+  const ByteMatrix matrix = read_byte_matrix(options.matrix);
+  if (matrix.size > cluster.gpus()) {
+    throw InputError(
+        {.file = options.matrix},
+        fmt::format("has {} rows, and {} has {} GPUs", matrix.size, options.file, cluster.gpus()),
+        "--set cluster.nodes=... makes the cluster larger");
   }
+  NetworkOptions first = options;
+  first.ranks = std::to_string(matrix.size);
+  const NetworkQuestion question = question_of(first, cluster);
+  constexpr int kMany = 256;
+  if (matrix.size > kMany) {
+    announce(fmt::format("simulating the pairs of {} GPUs", matrix.size));
+  }
+  const PairsReport report =
+      pairs_report(cluster, profile, matrix, options.matrix, question.wishes, question.folding);
+  print(options.json ? pairs_json(report) : pairs_text(report, colour));
 }
 
 void show_network(const NetworkOptions& options, Colour colour) {
   const Cluster cluster = read_cluster_file(options.file, parse_overrides(options.overrides));
   const Profile profile = read_profile(profile_directory(options.file), cluster.gpu);
-  refuse_what_is_not_modelled(options, cluster);
   if (cluster.gpus() < 2) {
     throw UsageError(
         "towtank network: " + options.file + " has one GPU, which has no one to talk to",
         "--set cluster.nodes=2");
+  }
+  if (!options.matrix.empty()) {
+    show_pairs(options, cluster, profile, colour);
+    return;
   }
   const NetworkReport report = network_report(cluster, profile, question_of(options, cluster));
   print(options.json ? network_json(report) : network_text(report, colour));
@@ -175,8 +213,22 @@ void add_network(CLI::App& program, Invocation& invocation) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("WHAT,...");
-  command->add_option("--ranks", options->ranks, "The first N GPUs, node by node [all]")
+  command->add_option("--ranks", options->ranks, "N GPUs, from the first on, node by node [all]")
       ->type_name("N");
+  command
+      ->add_option(
+          "--groups", options->groups, "So many groups of N GPUs, all at the same time [1]")
+      ->type_name("G");
+  command
+      ->add_option("--stride",
+                   options->stride,
+                   "A group takes every S-th GPU, other groups those between [1]")
+      ->type_name("S");
+  command
+      ->add_option("--matrix",
+                   options->matrix,
+                   "An all-to-all instead, with the bytes of every pair: a line a sender")
+      ->type_name("CSV");
   command->add_option("--from", options->from, "Smallest size, as nccl-tests counts it [8]")
       ->type_name("SIZE");
   command->add_option("--to", options->to, "Largest size [8GiB]")->type_name("SIZE");
@@ -192,6 +244,8 @@ void add_network(CLI::App& program, Invocation& invocation) {
   command->add_flag(
       "--no-in-switch", options->no_in_switch, "NVSwitches do not add (NVLS off, 8-bit integers)");
   command->add_flag("--in-network", options->in_network, "The network's switches can add (SHARP)");
+  command->add_flag(
+      "--no-fold", options->unfolded, "Simulate every GPU by itself (small groups only)");
   add_overrides(*command, options->overrides);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &invocation] { show_network(*options, invocation.colour); });

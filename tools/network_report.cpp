@@ -1,32 +1,67 @@
 #include "tools/network_report.hpp"
 
 #include <algorithm>
-#include <string>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "sim/base/error.hpp"
+#include "sim/collective/pair_bytes.hpp"
+#include "sim/collective/port_bound.hpp"
+#include "sim/engine/collective_run.hpp"
 #include "tools/commands.hpp"
 
 namespace towtank {
 namespace {
 
-/// The first `ranks` GPUs; the last node may be taken in part.
-std::vector<Member> first_members(const Cluster& cluster, int ranks) {
-  const int nodes = (ranks + cluster.gpus_per_node - 1) / cluster.gpus_per_node;
-  std::vector<Member> members = even_members(nodes, cluster.gpus_per_node);
-  members.resize(static_cast<std::size_t>(ranks));
-  return members;
-}
-
-std::vector<Member> members_of(Collective kind, const Cluster& cluster, int ranks) {
-  std::vector<Member> members = first_members(cluster, ranks);
-  if (kind == Collective::kSendRecv) {
-    return {members.front(), members.back()};
+/// "NIC out", "leaf up"
+std::string wire_text(const std::string& wire) {
+  if (wire.starts_with("nic ")) {
+    return "NIC" + wire.substr(3);
   }
-  return members;
+  return wire.starts_with("nvlink ") ? "NVLink" + wire.substr(6) : wire;
 }
 
-NetworkRow row_of(const CollectiveCall& call, const Choice& choice) {
-  const Seconds time = choice.timing.total();
+NetworkSimulation simulation_of(const CollectiveRun& run) {
+  NetworkSimulation simulation{.latency = run.latency,
+                               .alone = {},
+                               .gpus = run.ranks,
+                               .classes = run.classes,
+                               .flows = run.flows,
+                               .grain = run.grain};
+  if (const WireLoad* const fullest = fullest_wire(run)) {
+    simulation.wire = wire_text(fullest->name);
+    simulation.gpu = fullest->gpu;
+    simulation.alike = 0;
+    for (const WireLoad& wire : run.wires) {
+      const bool as_busy = utilisation(wire, run.time) > utilisation(*fullest, run.time) * 0.999;
+      simulation.alike += as_busy && wire.name == fullest->name ? wire.members : 0;
+    }
+    simulation.busy = utilisation(*fullest, run.time);
+  }
+  return simulation;
+}
+
+/// What most of the time goes to: latency, or the busiest wire, with its GPU where it is the only
+/// one.
+std::string limit_of(const CollectiveRun& run, const NetworkSimulation& simulation) {
+  if (run.latency > run.time / 2.0) {
+    return "latency";
+  }
+  const bool only = simulation.gpu >= 0 && simulation.alike == 1 && simulation.gpus > 1;
+  return only ? fmt::format("{} of GPU {}", simulation.wire, simulation.gpu) : simulation.wire;
+}
+
+std::vector<Member> members_of(Collective kind, std::vector<Member> group) {
+  if (kind == Collective::kSendRecv) {
+    return {group.front(), group.back()};
+  }
+  return group;
+}
+
+NetworkRow row_of(const CollectiveCall& call, const Choice& choice, Seconds time) {
   const Bandwidth rate = call.bytes / time;
   return {.bytes = call.bytes,
           .time = time,
@@ -38,44 +73,217 @@ NetworkRow row_of(const CollectiveCall& call, const Choice& choice) {
           .limit = std::string(name(choice.timing.limit()))};
 }
 
-void note_source(const NetworkCost& cost, const Profile& profile, NetworkReport& report) {
+void note_source(const NetworkCost& cost,
+                 const Profile& profile,
+                 std::vector<std::string>& sources) {
   for (const Source& source : profile.sources) {
-    const bool noted = std::ranges::find(report.sources, source.text) != report.sources.end();
+    const bool noted = std::ranges::find(sources, source.text) != sources.end();
     if (source.key == cost.source && !noted) {
-      report.sources.push_back(source.text);
+      sources.push_back(source.text);
     }
   }
 }
 
+int nodes_of(const std::vector<std::vector<Member>>& groups) {
+  std::set<int> nodes;
+  for (const std::vector<Member>& group : groups) {
+    for (const Member& member : group) {
+      nodes.insert(member.node);
+    }
+  }
+  return static_cast<int>(nodes.size());
+}
+
+PortSpeeds speeds_of(const Cluster& cluster) {
+  return {.nvlink = cluster.nvlink.bandwidth, .nic = cluster.nic.bandwidth};
+}
+
+std::unique_ptr<FabricWires> fabric_of(const Cluster& cluster) {
+  return cluster.fabric ? std::make_unique<FabricWires>(cluster) : nullptr;
+}
+
+bool something_contends(const Cluster& cluster) {
+  return !cluster.faults.empty() ||
+         (cluster.fabric &&
+          (cluster.fabric->kind != FabricKind::kNonblocking || !cluster.fabric->faults.empty()));
+}
+
+/// Answers the calls of one question.
+class Answers {
+ public:
+  Answers(const Cluster& cluster, const Profile& profile, const NetworkQuestion& question)
+      : cluster_(cluster),
+        profile_(profile),
+        question_(question),
+        groups_(group_members(cluster, question.groups, question.ranks, question.stride)),
+        simulated_(question.groups > 1 || question.folding == Folding::kUnfolded ||
+                   something_contends(cluster)),
+        fabric_(simulated_ ? fabric_of(cluster) : nullptr) {}
+
+  NetworkReport report() {
+    NetworkReport report{.cluster = cluster_.name,
+                         .gpu = cluster_.gpu,
+                         .groups = question_.groups,
+                         .ranks = question_.ranks,
+                         .stride = question_.stride,
+                         .nodes = nodes_of(groups_),
+                         .tables = {},
+                         .sources = {}};
+    for (const Collective kind : question_.collectives) {
+      NetworkTable table{.collective = std::string(name(kind)), .rows = {}};
+      table.rows.reserve(question_.sizes.size());
+      for (const Bytes bytes : question_.sizes) {
+        table.rows.push_back(row(kind, bytes));
+      }
+      report.tables.push_back(std::move(table));
+    }
+    report.sources = std::move(sources_);
+    return report;
+  }
+
+ private:
+  NetworkRow row(Collective kind, Bytes bytes) {
+    CollectiveCall call{.kind = kind, .bytes = bytes, .members = members_of(kind, groups_.front())};
+    const Choice first = choice(call);
+    if (!simulated_) {
+      return row_of(call, first, first.timing.total());
+    }
+    std::vector<GroupCall> calls;
+    calls.reserve(groups_.size());
+    calls.push_back({.members = call.members, .movement = first.movement, .cost = first.cost});
+    for (std::size_t group = 1; group < groups_.size(); ++group) {
+      CollectiveCall other = call;
+      other.members = members_of(kind, groups_[group]);
+      Choice its = choice(other);
+      calls.push_back({.members = std::move(other.members),
+                       .movement = std::move(its.movement),
+                       .cost = std::move(its.cost)});
+    }
+    const CollectiveRun run = run_collectives(cluster_, fabric_.get(), calls, question_.folding);
+    NetworkRow result = row_of(call, first, run.time);
+    result.simulation = simulation_of(run);
+    result.simulation->alone = first.timing.total();
+    result.limit = limit_of(run, *result.simulation);
+    return result;
+  }
+
+  Choice choice(const CollectiveCall& call) {
+    Chosen chosen = choose(call, profile_, speeds_of(cluster_), question_.wishes);
+    if (!chosen.choice) {
+      throw UsageError("towtank network: " + std::string(name(call.kind)) + ": " + chosen.why_not,
+                       "leave out --algorithm and --protocol to have them chosen");
+    }
+    note_source(chosen.choice->cost, profile_, sources_);
+    return std::move(*chosen.choice);
+  }
+
+  const Cluster& cluster_;
+  const Profile& profile_;
+  const NetworkQuestion& question_;
+  std::vector<std::vector<Member>> groups_;
+  bool simulated_ = false;
+  std::unique_ptr<FabricWires> fabric_;
+  std::vector<std::string> sources_;
+};
+
+/// The protocol with which the pairs would be done soonest if nothing contended.
+GroupCall pairs_call(std::vector<Member> members,
+                     Movement moved,
+                     const Cluster& cluster,
+                     const Profile& profile,
+                     const Wishes& wishes) {
+  const NetworkCost* best = nullptr;
+  Seconds soonest;
+  for (const Protocol protocol : kProtocols) {
+    const NetworkCost* const cost = find_cost(profile.network, Pattern::kPairs, protocol);
+    if (cost == nullptr || (wishes.protocol && *wishes.protocol != protocol)) {
+      continue;
+    }
+    const Seconds time = alone(moved, members, *cost, speeds_of(cluster)).total();
+    if (best == nullptr || time < soonest) {
+      best = cost;
+      soonest = time;
+    }
+  }
+  if (best == nullptr) {
+    throw UsageError("towtank network: the profile of " + profile.gpu.name +
+                         " has no costs of pairs with this protocol",
+                     "leave out --protocol to have it chosen");
+  }
+  return {.members = std::move(members), .movement = std::move(moved), .cost = *best};
+}
+
+std::string port_text(const FullestPort& port) {
+  return fmt::format("{} {} of GPU {}",
+                     port.medium == Medium::kNic ? "NIC" : "NVLink",
+                     port.out ? "out" : "in",
+                     port.gpu);
+}
+
 }  // namespace
+
+std::vector<std::vector<Member>> group_members(const Cluster& cluster,
+                                               int groups,
+                                               int ranks,
+                                               int stride) {
+  std::vector<std::vector<Member>> result(static_cast<std::size_t>(groups));
+  for (int group = 0; group < groups; ++group) {
+    const int first = group / stride * stride * ranks + group % stride;
+    std::vector<Member>& members = result[static_cast<std::size_t>(group)];
+    members.reserve(static_cast<std::size_t>(ranks));
+    for (int i = 0; i < ranks; ++i) {
+      const int gpu = first + i * stride;
+      members.push_back(
+          {.gpu = gpu, .node = gpu / cluster.gpus_per_node, .place = gpu % cluster.gpus_per_node});
+    }
+  }
+  return result;
+}
+
+int gpus_spanned(int groups, int ranks, int stride) {
+  const int whole = groups / stride * stride * ranks;  // blocks that are filled
+  const int rest = groups % stride;
+  return rest == 0 ? whole : whole + (ranks - 1) * stride + rest;
+}
 
 NetworkReport network_report(const Cluster& cluster,
                              const Profile& profile,
                              const NetworkQuestion& question) {
-  const PortSpeeds speeds{.nvlink = cluster.nvlink.bandwidth, .nic = cluster.nic.bandwidth};
-  NetworkReport report{.cluster = cluster.name,
-                       .gpu = cluster.gpu,
-                       .ranks = question.ranks,
-                       .nodes = first_members(cluster, question.ranks).back().node + 1,
-                       .tables = {},
-                       .sources = {}};
-  for (const Collective kind : question.collectives) {
-    NetworkTable table{.collective = std::string(name(kind)), .rows = {}};
-    table.rows.reserve(question.sizes.size());
-    CollectiveCall call{
-        .kind = kind, .bytes = {}, .members = members_of(kind, cluster, question.ranks)};
-    for (const Bytes bytes : question.sizes) {
-      call.bytes = bytes;
-      const Chosen chosen = choose(call, profile, speeds, question.wishes);
-      if (!chosen.choice) {
-        throw UsageError("towtank network: " + std::string(name(kind)) + ": " + chosen.why_not,
-                         "leave out --algorithm and --protocol to have them chosen");
-      }
-      note_source(chosen.choice->cost, profile, report);
-      table.rows.push_back(row_of(call, *chosen.choice));
-    }
-    report.tables.push_back(std::move(table));
-  }
+  return Answers(cluster, profile, question).report();
+}
+
+PairsReport pairs_report(const Cluster& cluster,
+                         const Profile& profile,
+                         const ByteMatrix& matrix,
+                         const std::string& file,
+                         const Wishes& wishes,
+                         Folding folding) {
+  const std::vector<std::vector<Member>> group = group_members(cluster, 1, matrix.size, 1);
+  const PairMatrix pairs{.members = matrix.size, .bytes = matrix.bytes};
+  const GroupCall call =
+      pairs_call(group.front(), pair_movement(pairs, group.front()), cluster, profile, wishes);
+  const std::unique_ptr<FabricWires> fabric = fabric_of(cluster);
+  const CollectiveRun run = run_collectives(cluster, fabric.get(), {&call, 1}, folding);
+  const MovementPhase& phase = call.movement.phases.front();
+  const FullestPort fullest = fullest_port(phase, call.members, call.cost, cluster);
+  PairsReport report{.cluster = cluster.name,
+                     .gpu = cluster.gpu,
+                     .ranks = matrix.size,
+                     .nodes = nodes_of(group),
+                     .file = file,
+                     .pairs = static_cast<std::int64_t>(phase.deliveries.size()),
+                     .bytes = pairs.total(),
+                     .time = run.time,
+                     .error = call.cost.error,
+                     .protocol = std::string(name(call.cost.protocol)),
+                     .limit = {},
+                     .simulation = simulation_of(run),
+                     .fullest_port = port_text(fullest),
+                     .fullest_bytes = fullest.bytes,
+                     .bound = run.latency + fullest.time,
+                     .sources = {}};
+  report.limit = limit_of(run, report.simulation);
+  note_source(call.cost, profile, report.sources);
   return report;
 }
 

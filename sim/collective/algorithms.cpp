@@ -85,10 +85,16 @@ MovementPhase in_network(const CollectiveCall& call, const RailLayout& layout) {
   for (int node = 0; node < layout.node_count(); ++node) {
     for (int rail = 0; rail < layout.rail_count; ++rail) {
       const int member = layout.entry(node, rail);
-      phase.deliveries.push_back(
-          {.from = member, .to = kNetworkSwitch, .medium = Medium::kNic, .bytes = each});
-      phase.deliveries.push_back(
-          {.from = kNetworkSwitch, .to = member, .medium = Medium::kNic, .bytes = each});
+      phase.deliveries.push_back({.from = member,
+                                  .to = kNetworkSwitch,
+                                  .medium = Medium::kNic,
+                                  .bytes = each,
+                                  .convoy = kWhole});
+      phase.deliveries.push_back({.from = kNetworkSwitch,
+                                  .to = member,
+                                  .medium = Medium::kNic,
+                                  .bytes = each,
+                                  .convoy = kWhole});
     }
   }
   phase.hops.nic = 2;
@@ -98,6 +104,7 @@ MovementPhase in_network(const CollectiveCall& call, const RailLayout& layout) {
 /// Rings inside every node, all nodes at the same time.
 MovementPhase local_rings(const RailLayout& layout, Bytes bytes) {
   MovementPhase phase;
+  int convoy = kFirstNode;
   for (const NodeMembers& node : layout.nodes) {
     const std::vector<int>& on_node = node.members;
     for (std::size_t i = 0; i < on_node.size(); ++i) {
@@ -105,8 +112,10 @@ MovementPhase local_rings(const RailLayout& layout, Bytes bytes) {
           {.from = on_node[i],
            .to = on_node[(i + 1) % on_node.size()],
            .medium = Medium::kNvlink,
-           .bytes = bytes * bus_factor(Collective::kAllGather, static_cast<int>(on_node.size()))});
+           .bytes = bytes * bus_factor(Collective::kAllGather, static_cast<int>(on_node.size())),
+           .convoy = convoy});
     }
+    ++convoy;
   }
   phase.hops.nvlink = layout.largest() - 1;
   return phase;
@@ -121,7 +130,8 @@ MovementPhase rail_rings(const RailLayout& layout, Bytes bytes, int rounds) {
       phase.deliveries.push_back({.from = layout.entry(node, rail),
                                   .to = layout.entry((node + 1) % nodes, rail),
                                   .medium = Medium::kNic,
-                                  .bytes = bytes});
+                                  .bytes = bytes,
+                                  .convoy = rail});
     }
   }
   phase.hops.nic = rounds * (nodes - 1);

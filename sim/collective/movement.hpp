@@ -22,12 +22,18 @@ namespace towtank {
 inline constexpr int kNodeSwitch = -1;
 inline constexpr int kNetworkSwitch = -2;
 
+/// A delivery that keeps pace with no other.
+inline constexpr int kByItself = -1;
+
 /// `bytes` from one member to another. Indices into CollectiveCall::members.
 struct Delivery {
   int from = 0;
   int to = 0;
   Medium medium = Medium::kNvlink;
   Bytes bytes;
+  /// Deliveries of one convoy pass the same chunks on (a ring, a tree, the parts of an NVSwitch):
+  /// those over one medium are done all together, at the pace of the slowest link. See convoys.hpp.
+  int convoy = kByItself;
 };
 
 /// Every one of `members` sends `bytes` to every other of them, or only to those on other nodes.

@@ -43,9 +43,10 @@ double share_of_edge(const RailLayout& layout, int node, int place) {
   return 1.0 - (left_out ? 1.0 / layout.rail_count : 0.0);
 }
 
-void add(MovementPhase& phase, int from, int to, Medium medium, Bytes bytes) {
+void add(MovementPhase& phase, int from, int to, Medium medium, Bytes bytes, int convoy = kWhole) {
   if (bytes > Bytes{}) {
-    phase.deliveries.push_back({.from = from, .to = to, .medium = medium, .bytes = bytes});
+    phase.deliveries.push_back(
+        {.from = from, .to = to, .medium = medium, .bytes = bytes, .convoy = convoy});
   }
 }
 
@@ -104,6 +105,7 @@ void add_trees(const RailLayout& layout,
 }
 
 void add_in_switch(const RailLayout& layout, Bytes bytes, InSwitch how, MovementPhase& phase) {
+  int convoy = kFirstNode;
   for (const NodeMembers& node : layout.nodes) {
     const auto size = static_cast<double>(node.members.size());
     if (node.members.size() < 2) {
@@ -115,9 +117,10 @@ void add_in_switch(const RailLayout& layout, Bytes bytes, InSwitch how, Movement
     const Bytes up = (reduces ? bytes : Bytes{}) + (copies ? part : Bytes{});
     const Bytes down = (reduces ? part : Bytes{}) + (copies ? bytes : Bytes{});
     for (const int member : node.members) {
-      add(phase, member, kNodeSwitch, Medium::kNvlink, up);
-      add(phase, kNodeSwitch, member, Medium::kNvlink, down);
+      add(phase, member, kNodeSwitch, Medium::kNvlink, up, convoy);
+      add(phase, kNodeSwitch, member, Medium::kNvlink, down, convoy);
     }
+    ++convoy;
   }
 }
 

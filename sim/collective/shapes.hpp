@@ -1,4 +1,5 @@
-// The patterns that the algorithms are made of. Each appends its deliveries to a phase.
+// The patterns that the algorithms are made of. Each appends its deliveries to a phase, in the
+// convoys that they move in.
 #pragma once
 
 #include <vector>
@@ -8,6 +9,10 @@
 #include "sim/collective/trees.hpp"
 
 namespace towtank {
+
+/// The convoys of a phase. Rings, chains and trees are one: all their rails carry parts of the same
+/// data. What stays inside a node is one a node, what stays on a rail one a rail.
+enum Convoy : int { kWhole = 0, kFirstNode = 1 };
 
 /// A group's nodes, and the rails between them. Rail r enters a node at the member entry(node, r);
 /// with as many rails as members that is member r.

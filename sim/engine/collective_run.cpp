@@ -1,0 +1,148 @@
+#include "sim/engine/collective_run.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "sim/base/error.hpp"
+#include "sim/collective/by_rails.hpp"
+#include "sim/engine/coarse_execute.hpp"
+#include "sim/engine/execute.hpp"
+#include "sim/engine/workload.hpp"
+#include "sim/graph/movement_graph.hpp"
+
+namespace towtank {
+namespace {
+
+/// Of coarse execution, where it is needed: rates are adapted at every 500th of the time.
+constexpr double kGrain = 2e-3;
+
+/// The groups' movements as the network lets them go, with the delay of each phase.
+struct Prepared {
+  std::vector<GroupMovement> groups;
+  std::vector<std::vector<Seconds>> delays;  // (groups, phases)
+};
+
+std::vector<Seconds> delays_of(const Timing& timing) {
+  std::vector<Seconds> delays;
+  delays.reserve(timing.phases.size());
+  for (const PhaseTiming& phase : timing.phases) {
+    delays.push_back(phase.hops + phase.fill + (delays.empty() ? timing.start_up : Seconds()));
+  }
+  return delays;
+}
+
+/// Groups that cost the same are of one kind.
+class Kinds {
+ public:
+  int number(const NetworkCost& cost, const std::vector<Seconds>& delays) {
+    const auto next = static_cast<int>(known_.size());
+    return known_.try_emplace({cost.nvlink, cost.nic, delays}, next).first->second;
+  }
+
+ private:
+  std::map<std::tuple<double, double, std::vector<Seconds>>, int> known_;
+};
+
+Prepared prepare(const Cluster& cluster, std::span<const GroupCall> calls) {
+  const PortSpeeds speeds{.nvlink = cluster.nvlink.bandwidth, .nic = cluster.nic.bandwidth};
+  const bool rails = joins_rails_only(cluster);
+  Prepared prepared;
+  prepared.groups.reserve(calls.size());
+  Kinds kinds;
+  for (const GroupCall& call : calls) {
+    GroupMovement& group = prepared.groups.emplace_back(
+        GroupMovement{.members = call.members, .movement = call.movement});
+    for (MovementPhase& phase : group.movement.phases) {
+      phase = rails ? by_rails(std::move(phase), group.members) : std::move(phase);
+    }
+    prepared.delays.push_back(delays_of(alone(group.movement, group.members, call.cost, speeds)));
+    group.kind = kinds.number(call.cost, prepared.delays.back());
+  }
+  return prepared;
+}
+
+/// Payload over what the protocol makes of each medium.
+Workload cost(const MovementGraph& lowered,
+              const Prepared& prepared,
+              std::span<const GroupCall> calls) {
+  Workload workload;
+  workload.traffics.reserve(lowered.traffics.size());
+  for (std::size_t i = 0; i < lowered.traffics.size(); ++i) {
+    const auto group = static_cast<std::size_t>(lowered.traffics[i].group);
+    const NetworkCost& costs = calls[group].cost;
+    WireTraffic traffic{
+        .delay = prepared.delays[group][static_cast<std::size_t>(lowered.traffics[i].phase)],
+        .flows = {}};
+    traffic.flows.reserve(lowered.graph.traffics[i].flows.size());
+    for (const Flow& flow : lowered.graph.traffics[i].flows) {
+      traffic.flows.push_back(flow.bytes /
+                              (flow.medium == Medium::kNvlink ? costs.nvlink : costs.nic));
+    }
+    workload.traffics.push_back(std::move(traffic));
+  }
+  return workload;
+}
+
+std::vector<WireLoad> loads(const OpGraph& graph, const std::vector<double>& carried) {
+  std::vector<WireLoad> result;
+  for (std::size_t i = 0; i < graph.wires.size(); ++i) {
+    const Wire& wire = graph.wires[i];
+    if (carried[i] > 0.0) {
+      result.push_back(
+          {.name = wire.name,
+           .gpu = wire.rank < 0 ? -1 : graph.ranks[static_cast<std::size_t>(wire.rank)].rank,
+           .carried = Bytes(carried[i] / wire.parts),
+           .capacity = wire.capacity / wire.parts,
+           .members = wire.members});
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+const WireLoad* fullest_wire(const CollectiveRun& run) {
+  const auto fullest = std::ranges::max_element(
+      run.wires, {}, [](const WireLoad& wire) { return wire.carried / wire.capacity; });
+  return fullest == run.wires.end() ? nullptr : &*fullest;
+}
+
+double utilisation(const WireLoad& wire, Seconds time) {
+  return wire.carried / (wire.capacity * time);
+}
+
+CollectiveRun run_collectives(const Cluster& cluster,
+                              FabricWires* fabric,
+                              std::span<const GroupCall> calls,
+                              Folding folding) {
+  check((fabric != nullptr) == cluster.fabric.has_value(), "the fabric is the cluster's");
+  const Prepared prepared = prepare(cluster, calls);
+  const MovementGraph lowered = lower_movements(cluster, fabric, prepared.groups, folding);
+  const Workload workload = cost(lowered, prepared, calls);
+  const bool coarse = folding == Folding::kFolded && wants_coarse_execution(lowered.graph);
+  const Execution execution =
+      coarse ? execute_coarsely(lowered.graph, workload, kGrain) : execute(lowered.graph, workload);
+  CollectiveRun run{.time = {},
+                    .latency = {},
+                    .wires = loads(lowered.graph, execution.carried),
+                    .ranks = lowered.ranks,
+                    .classes = static_cast<std::int64_t>(lowered.graph.ranks.size()),
+                    .flows = execution.activities,
+                    .grain = coarse ? kGrain : 0.0};
+  if (!execution.completions.empty()) {
+    const Completion& last = execution.completions.back();
+    run.time = Seconds(last.end);
+    const auto traffic = static_cast<std::size_t>(
+        lowered.graph.dependencies[static_cast<Vertex>(last.vertex)].index);
+    const auto group = static_cast<std::size_t>(lowered.traffics[traffic].group);
+    for (const Seconds delay : prepared.delays[group]) {
+      run.latency += delay;
+    }
+  }
+  return run;
+}
+
+}  // namespace towtank

@@ -1,0 +1,172 @@
+#include "sim/graph/movement_ways.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "sim/base/error.hpp"
+#include "sim/graph/movement_relations.hpp"
+#include "sim/graph/ports.hpp"
+
+namespace towtank {
+namespace {
+
+void join_shares(Way& way) {
+  std::ranges::sort(way);
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < way.size(); ++i) {
+    if (way[i].first == way[kept].first) {
+      way[kept].second += way[i].second;
+    } else {
+      way[++kept] = way[i];
+    }
+  }
+  way.resize(std::min(way.size(), kept + 1));
+}
+
+}  // namespace
+
+MovementWays::MovementWays(MovementJob& job, Folding folding, OpGraph& graph) : job_(job) {
+  if (folding == Folding::kUnfolded) {
+    keep_everything();
+  } else {
+    fold();
+  }
+  add_ranks(graph);
+  add_wires(graph);
+}
+
+/// Every rank and every wire in a class of its own. All ways are followed once, to know the wires
+/// and who passes something on.
+void MovementWays::keep_everything() {
+  for (const GroupMovement& group : job_.groups()) {
+    for (const MovementPhase& phase : group.movement.phases) {
+      check_number_of_pairs(job_, phase);
+      for (const Delivery& moved : written_out(phase, group.members)) {
+        if (job_.fabric() == nullptr || moved.medium != Medium::kNic) {
+          continue;
+        }
+        check_switches_do_not_add(job_, moved.from, moved.to);
+        const FabricPath& path = job_.fabric()->between(group.members[at(moved.from)].gpu,
+                                                        group.members[at(moved.to)].gpu);
+        for (const PortShare& share : path.ports) {
+          job_.rank_of_gpu(share.gpu);
+        }
+      }
+    }
+  }
+  wires_ = unfolded(job_.fabric() == nullptr ? 0 : static_cast<int>(job_.fabric()->wires().size()));
+  can_be_full_.assign(wires_.members.size(), true);
+  sim_of_.resize(at(job_.ranks()));
+  std::iota(sim_of_.begin(), sim_of_.end(), 0);
+}
+
+void MovementWays::fold() {
+  MovementRelations related = movement_relations(job_);
+  RankClasses classes = equitable_partition(related.relations);
+  wires_ = std::move(classes.wires);
+  can_be_full_ = std::move(related.can_be_full);
+  same_ways_ = std::move(related.same_ways);
+  // Things that stand for a leaf switch are no ranks of the graph.
+  std::vector<int> sims(classes.ranks.members.size(), -1);
+  int next = 0;
+  sim_of_.assign(at(job_.ranks()), -1);
+  for (std::size_t thing = 0; thing < related.rank.size(); ++thing) {
+    if (related.rank[thing] >= 0) {
+      int& sim = sims[at(classes.ranks.class_of[thing])];
+      sim = sim < 0 ? next++ : sim;
+      sim_of_[at(related.rank[thing])] = sim;
+    }
+  }
+}
+
+void MovementWays::add_ranks(OpGraph& graph) {
+  for (int rank = 0; rank < job_.ranks(); ++rank) {
+    const std::size_t sim = at(sim_of_[at(rank)]);
+    if (sim == graph.ranks.size()) {
+      graph.ranks.push_back({.rank = job_.gpu(rank), .pipeline = 0, .members = 0});
+      firsts_.push_back(rank);
+    }
+    check(sim < graph.ranks.size(), "classes are numbered in the order of their first ranks");
+    ++graph.ranks[sim].members;
+  }
+  graph.streams.resize(graph.ranks.size());
+}
+
+void MovementWays::add_wires(OpGraph& graph) {
+  add_ports(job_.cluster(), graph);
+  if (job_.fabric() == nullptr) {
+    return;
+  }
+  parts_ = job_.fabric()->units();
+  for (Wire& wire : graph.wires) {
+    wire.capacity = job_.fabric()->port(graph.ranks[at(wire.rank)].rank, wire.medium);
+  }
+  wire_of_class_.assign(wires_.members.size(), -1);
+  for (std::size_t i = 0; i < wire_of_class_.size(); ++i) {
+    if (can_be_full_[at(wires_.representatives[i])]) {
+      const FabricWire& wire = job_.fabric()->wires()[at(wires_.representatives[i])];
+      wire_of_class_[i] = static_cast<int>(graph.wires.size());
+      graph.wires.push_back({.name = wire.name,
+                             .medium = Medium::kNic,
+                             .rank = -1,
+                             .capacity = wire.capacity,
+                             .members = wires_.members[i]});
+    }
+  }
+}
+
+Way MovementWays::between(std::size_t group, int from, int to, Medium medium) const {
+  const FabricPath* path = nullptr;
+  if (job_.fabric() != nullptr && medium == Medium::kNic) {
+    check_switches_do_not_add(job_, from, to);
+    path =
+        &job_.fabric()->between(job_.gpu(job_.rank(group, from)), job_.gpu(job_.rank(group, to)));
+  }
+  Way way;
+  if (path == nullptr || path->ports.empty()) {
+    if (from >= 0) {
+      way.emplace_back(port(sim(group, from), medium, PortSide::kOut), parts_);
+    }
+    if (to >= 0) {
+      way.emplace_back(port(sim(group, to), medium, PortSide::kIn), parts_);
+    }
+  }
+  if (path != nullptr) {
+    for (const PortShare& share : path->ports) {
+      const int through = sim_of_[at(job_.rank_of_gpu(share.gpu))];
+      way.emplace_back(port(through, share.medium, share.side), share.units);
+    }
+    for (const WireShare& share : path->shares) {
+      check(at(share.wire) < wires_.class_of.size(), "ways are those that relations know");
+      const int wire = wire_of_class_[at(wires_.class_of[at(share.wire)])];
+      if (wire >= 0) {
+        way.emplace_back(wire, share.units);
+      }
+    }
+  }
+  join_shares(way);
+  return way;
+}
+
+Way MovementWays::of_convoy(std::size_t group, const Convoy& convoy) const {
+  Way all;
+  for (const Convoy::Leg& leg : convoy.legs) {
+    for (const auto& [wire, parts] : between(group, leg.from, leg.to, convoy.medium)) {
+      all.emplace_back(wire, parts * leg.parts);
+    }
+  }
+  join_shares(all);
+  return all;
+}
+
+int MovementWays::receiving(std::size_t group, const Exchange& exchange, int member) const {
+  const std::vector<Member>& members = job_.groups()[group].members;
+  const int gpu = members[at(member)].gpu;
+  if (!same_ways_ || !same_ways_->alike_receiving() ||
+      !on_one_rail(*same_ways_, members, exchange)) {
+    return gpu;
+  }
+  return same_ways_->receiving(gpu);
+}
+
+}  // namespace towtank
