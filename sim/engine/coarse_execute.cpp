@@ -33,15 +33,6 @@ struct MovingFlow {
   double left = 0.0;  // bytes
 };
 
-std::vector<double> capacities(const OpGraph& graph) {
-  std::vector<double> result;
-  result.reserve(graph.wires.size());
-  for (const Wire& wire : graph.wires) {
-    result.push_back(wire.capacity.si());
-  }
-  return result;
-}
-
 std::vector<double> carried_by_wires(const OpGraph& graph, const WireFlows& flows) {
   std::vector<double> carried(graph.wires.size(), 0.0);
   for (const WireFlow& flow : flows.flows) {

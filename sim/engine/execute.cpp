@@ -1,6 +1,7 @@
 #include "sim/engine/execute.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <queue>
 #include <span>
 #include <tuple>
@@ -51,7 +52,6 @@ class Executor {
   Execution run();
 
  private:
-  static std::vector<double> capacities(const OpGraph& graph);
   void begin_whatever_waits_for_nothing();
   void begin(std::uint32_t unit);
   void work(std::uint32_t operation);
@@ -74,22 +74,13 @@ class Executor {
   std::vector<bool> delayed_;              // (operations): nothing of its traffic moves yet
   std::vector<double> start_;              // (units)
   std::vector<std::int64_t> cause_;        // (units)
-  std::vector<std::uint32_t> ready_;       // units that nothing holds back
+  std::deque<std::uint32_t> ready_;        // units that nothing holds back
   std::vector<double> bytes_;              // (ways): moved by one flow of each start
   std::priority_queue<Occasion, std::vector<Occasion>, std::greater<>> occasions_;
   std::uint64_t foretold_ = 0;
   double now_ = 0.0;
   Execution execution_;
 };
-
-std::vector<double> Executor::capacities(const OpGraph& graph) {
-  std::vector<double> result;
-  result.reserve(graph.wires.size());
-  for (const Wire& wire : graph.wires) {
-    result.push_back(wire.capacity.si());
-  }
-  return result;
-}
 
 Execution Executor::run() {
   begin_whatever_waits_for_nothing();
@@ -117,10 +108,11 @@ void Executor::begin_whatever_waits_for_nothing() {
 }
 
 void Executor::begin_ready_units() {
-  for (std::size_t i = 0; i < ready_.size(); ++i) {  // grows meanwhile
-    begin(ready_[i]);
+  while (!ready_.empty()) {  // beginning one may make others ready
+    const std::uint32_t unit = ready_.front();
+    ready_.pop_front();
+    begin(unit);
   }
-  ready_.clear();
 }
 
 /// Its operations start. Each counts as unfinished until the last has started, so that none

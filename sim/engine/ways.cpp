@@ -60,4 +60,13 @@ WireFlows wire_flows(const OpGraph& graph, const Workload& workload) {
   return result;
 }
 
+std::vector<double> capacities(const OpGraph& graph) {
+  std::vector<double> result;
+  result.reserve(graph.wires.size());
+  for (const Wire& wire : graph.wires) {
+    result.push_back(wire.capacity.si());
+  }
+  return result;
+}
+
 }  // namespace towtank

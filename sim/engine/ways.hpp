@@ -30,4 +30,7 @@ struct WireFlows {
 /// A flow that fills no wire is a BrokenClaim.
 WireFlows wire_flows(const OpGraph& graph, const Workload& workload);
 
+/// (wires): bytes per second.
+std::vector<double> capacities(const OpGraph& graph);
+
 }  // namespace towtank

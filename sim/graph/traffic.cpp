@@ -65,12 +65,11 @@ Traffic TrafficMaker::boundary(int rank, int to) const {
   const double elements =
       static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(job_.model.hidden);
   const bool near = job_.mesh.node(rank) == job_.mesh.node(to);
-  Traffic traffic{
-      .name = "pipeline",
-      .kind = TransferKind::kPointToPoint,
-      .shares_gpu = true,
-      .flows = {},
-      .group = GroupKind::kPipeline};
+  Traffic traffic{.name = "pipeline",
+                  .kind = TransferKind::kPointToPoint,
+                  .shares_gpu = true,
+                  .flows = {},
+                  .group = GroupKind::kPipeline};
   const Fan fan = near ? Fan{Medium::kNvlink, elements * kBf16}
                        : Fan{Medium::kNic, elements * kBf16, fabric_.latency(rank, to)};
   fan_out(rank, {to}, fan, traffic.flows);
