@@ -67,9 +67,9 @@ struct PairsReport {
   std::string protocol;
   std::string limit;
   NetworkSimulation simulation;
-  std::string fullest_port;  // "NIC in of GPU 17"
-  Bytes fullest_bytes;
-  Seconds bound;  // that port and the latency: no network is faster
+  std::string fullest_port;  // "NIC in of GPU 17", "card in" where GPUs share cards
+  Bytes fullest_bytes;       // payload through it, others' that the GPU passes on included
+  Seconds bound;             // that port and the latency: faster switches do not help
   std::vector<std::string> sources;
 };
 

@@ -140,7 +140,7 @@ std::string pairs_text(const PairsReport& report, Colour colour) {
       {"bytes",
        format_data(report.bytes),
        fmt::format(
-           "of {} pairs, {} a pair", format_count(pairs), format_data(report.bytes / pairs))},
+           "of {}, {} a pair", counted(pairs, "pair", "pairs"), format_data(report.bytes / pairs))},
       {"bandwidth",
        format_bandwidth(report.bytes / report.time),
        fmt::format("over all, {} a GPU",
@@ -158,13 +158,14 @@ std::string pairs_text(const PairsReport& report, Colour colour) {
       {"x bound", fmt::format("{:.2f}", report.time / report.bound)}};
   return text + joined(aligned(rows, "lrl")) +
          fmt::format(
-             "  simulated: {} for {} GPUs, {} flows, protocol {}\n",
+             "  simulated: {} for {} GPUs, {}, protocol {}{}\n",
              counted(static_cast<double>(simulation.classes), "class stands", "classes stand"),
              format_count(static_cast<double>(simulation.gpus)),
-             format_count(static_cast<double>(simulation.flows)),
-             report.protocol) +
-         "\nAll pairs send at the same time. bound: the fullest port alone, which no network "
-         "beats.\n" +
+             counted(static_cast<double>(simulation.flows), "flow", "flows"),
+             report.protocol,
+             grain_text(simulation.grain)) +
+         "\nAll pairs send at the same time. bound: the fullest port alone, whatever the switches "
+         "between can do.\n" +
          sources_text(report.sources);
 }
 

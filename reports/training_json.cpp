@@ -182,7 +182,11 @@ Json training_object(const TrainingReport& report) {
       {"overrides", report.overrides},
       {"engine", engine_object(report.engine)}};
   if (report.neighbours) {
-    object["neighbours"] = {{"jobs", report.neighbours->jobs},
+    Json jobs = Json::array();
+    for (const NeighbourReport& job : report.neighbours->jobs) {
+      jobs.push_back({{"name", job.name}, {"nodes", job.nodes}, {"gpus", job.gpus}});
+    }
+    object["neighbours"] = {{"jobs", jobs},
                             {"step_seconds", report.neighbours->beside / second},
                             {"slowdown", report.neighbours->slowdown},
                             {"classes", report.neighbours->classes}};

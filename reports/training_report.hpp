@@ -32,12 +32,19 @@ struct EfficiencyReport {
   double mfu_full = 0.0;
 };
 
+/// Another job on the same fabric.
+struct NeighbourReport {
+  std::string name;  // of its scenario
+  int nodes = 0;
+  int gpus = 0;
+};
+
 /// What the other jobs on the fabric cost the step. All other figures are of the job alone.
 struct NeighboursReport {
-  std::vector<std::string> jobs;  // names of their scenarios
-  Seconds beside;                 // the step while they run
-  double slowdown = 1.0;          // of the step alone
-  int classes = 0;                // of all jobs' ranks
+  std::vector<NeighbourReport> jobs;
+  Seconds beside;         // the step while they run
+  double slowdown = 1.0;  // of the step alone
+  int classes = 0;        // of all jobs' ranks
 };
 
 /// Phases of one pipeline rank.

@@ -60,9 +60,15 @@ Lines head(const TrainingReport& report, Colour colour) {
                               format_time(step.low),
                               format_time(step.high)));
   if (report.neighbours) {
+    std::vector<std::string> jobs;
+    jobs.reserve(report.neighbours->jobs.size());
+    for (const NeighbourReport& job : report.neighbours->jobs) {
+      jobs.push_back(fmt::format(
+          "{} ({} GPUs on {} nodes)", job.name, format_count(job.gpus), format_count(job.nodes)));
+    }
     lines.push_back(fmt::format("  {} beside {} ({:+.1f}%); all other figures are of the job alone",
                                 format_time(report.neighbours->beside),
-                                fmt::join(report.neighbours->jobs, " and "),
+                                fmt::join(jobs, " and "),
                                 100.0 * (report.neighbours->slowdown - 1.0)));
   }
   append(lines,

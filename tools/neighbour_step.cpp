@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,13 +14,12 @@
 #include "sim/cluster/placement.hpp"
 #include "sim/graph/joined_graph.hpp"
 #include "sim/graph/training_step.hpp"
+#include "tools/commands.hpp"
+#include "tools/simulated_steps.hpp"
 #include "tools/unfolded_size.hpp"
 
 namespace towtank {
 namespace {
-
-constexpr std::size_t kMostClasses = 1000;
-constexpr double kMostActivities = 2e7;  // of all jobs: some minutes
 
 /// The jobs, the scenario's own first, laid out together; what they refer to is here.
 class JobsTogether {
@@ -69,7 +69,10 @@ class JobsTogether {
                        fmt::format("what makes ranks differ leaves {} classes of those of the "
                                    "scenario and its neighbours, which would take hours",
                                    format_count(static_cast<double>(classes))),
-                       "a smaller cluster; adaptive routing, whose ranks stay alike");
+                       fewer_classes(scenario));
+    }
+    if (folding == Folding::kFolded) {
+      announce_classes(classes);
     }
   }
 
@@ -98,14 +101,13 @@ void check_size(const Scenario& scenario, const std::vector<RunningJob>& running
   for (const RunningJob& job : running) {
     activities += simulated_activities(*job.graph) * job.steps;
   }
-  if (activities > kMostActivities) {
+  if (activities > kMostSimulated) {
     throw InputError({.file = scenario.path},
                      fmt::format("the scenario and its neighbours are {} million activities, which "
                                  "would take hours; up to {} million are simulated",
                                  format_count(activities / 1e6),
-                                 format_count(kMostActivities / 1e6)),
-                     "a smaller cluster; adaptive routing, whose ranks stay alike; neighbours "
-                     "whose steps are not much shorter");
+                                 format_count(kMostSimulated / 1e6)),
+                     fewer_classes(scenario) + "; neighbours whose steps are not much shorter");
   }
 }
 
@@ -131,6 +133,7 @@ StepBesideNeighbours step_beside_neighbours(const Scenario& scenario,
   std::vector<Seconds> end;
   do {
     check_size(scenario, running);
+    announce("simulating the step beside its neighbours");
     OpGraph graph;
     join_graphs(running, graph);
     end = ends(jobs, simulate(simulation(graph)));

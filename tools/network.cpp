@@ -2,6 +2,8 @@
 // groups at once, or with sizes of their own for all pairs.
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,8 +86,17 @@ std::vector<Bytes> sizes_of(const NetworkOptions& options) {
   if (from > to) {
     throw UsageError("towtank network: --from is more than --to", "swap them");
   }
-  if (options.factor <= 1.0) {
-    throw UsageError("towtank network: --factor must be more than 1",
+  if (!std::isfinite(options.factor) || options.factor <= 1.0) {
+    throw UsageError("towtank network: --factor must be a number more than 1",
+                     "--factor 2 doubles the size");
+  }
+  constexpr double kMostSizes = 1000.0;
+  if (std::log(to / from) / std::log(options.factor) >= kMostSizes) {
+    throw UsageError(fmt::format("towtank network: --factor {} gives more than 1,000 sizes from {} "
+                                 "to {}",
+                                 options.factor,
+                                 options.from,
+                                 options.to),
                      "--factor 2 doubles the size");
   }
   std::vector<Bytes> sizes;
@@ -102,7 +113,10 @@ int ranks_of(const NetworkOptions& options, const Cluster& cluster) {
   }
   const std::string has =
       fmt::format("{} has {} GPUs, {} a node", options.file, cluster.gpus(), cluster.gpus_per_node);
-  int ranks = cluster.gpus() / std::max(options.groups, options.stride);
+  // Groups stand in blocks, `stride` of them in each: the last block may not be full.
+  const std::int64_t stride = options.stride;
+  const std::int64_t blocks = (options.groups + stride - 1) / stride;
+  auto ranks = static_cast<int>(cluster.gpus() / (stride * blocks));
   if (options.ranks != "all") {
     const char* const end = options.ranks.data() + options.ranks.size();
     const auto [stop, error] = std::from_chars(options.ranks.data(), end, ranks);
@@ -153,16 +167,34 @@ NetworkQuestion question_of(const NetworkOptions& options, const Cluster& cluste
   return question;
 }
 
+/// A matrix says who sends how much to whom. UsageError naming what is given and says so too.
+void refuse_beside_matrix(const CLI::App& command) {
+  std::string given;
+  for (const char* const option : {"--collective",
+                                   "--ranks",
+                                   "--groups",
+                                   "--stride",
+                                   "--from",
+                                   "--to",
+                                   "--factor",
+                                   "--algorithm",
+                                   "--no-in-switch",
+                                   "--in-network"}) {
+    if (command.count(option) > 0) {
+      given += (given.empty() ? "" : ", ") + std::string(option);
+    }
+  }
+  if (!given.empty()) {
+    throw UsageError("towtank network: --matrix says who sends what to whom; no place for " + given,
+                     "beside it may stand --protocol, --no-fold, --json and --set");
+  }
+}
+
 /// What every pair sends stands in a file.
 void show_pairs(const NetworkOptions& options,
                 const Cluster& cluster,
                 const Profile& profile,
                 Colour colour) {
-  if (options.groups != 1 || options.stride != 1) {
-    throw UsageError(
-        "towtank network: --matrix says who sends to whom; --groups and --stride do not",
-        "leave these out");
-  }
   const ByteMatrix matrix = read_byte_matrix(options.matrix);
   if (matrix.size > cluster.gpus()) {
     throw InputError(
@@ -248,7 +280,12 @@ void add_network(CLI::App& program, Invocation& invocation) {
       "--no-fold", options->unfolded, "Simulate every GPU by itself (small groups only)");
   add_overrides(*command, options->overrides);
   command->add_flag("--json", options->json, "Print one JSON object");
-  command->callback([options, &invocation] { show_network(*options, invocation.colour); });
+  command->callback([options, command, &invocation] {
+    if (!options->matrix.empty()) {
+      refuse_beside_matrix(*command);
+    }
+    show_network(*options, invocation.colour);
+  });
 }
 
 }  // namespace towtank

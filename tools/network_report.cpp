@@ -9,8 +9,8 @@
 
 #include "sim/base/error.hpp"
 #include "sim/collective/pair_bytes.hpp"
-#include "sim/collective/port_bound.hpp"
 #include "sim/engine/collective_run.hpp"
+#include "sim/graph/port_speeds.hpp"
 #include "tools/commands.hpp"
 
 namespace towtank {
@@ -94,18 +94,19 @@ int nodes_of(const std::vector<std::vector<Member>>& groups) {
   return static_cast<int>(nodes.size());
 }
 
-PortSpeeds speeds_of(const Cluster& cluster) {
-  return {.nvlink = cluster.nvlink.bandwidth, .nic = cluster.nic.bandwidth};
-}
-
 std::unique_ptr<FabricWires> fabric_of(const Cluster& cluster) {
   return cluster.fabric ? std::make_unique<FabricWires>(cluster) : nullptr;
 }
 
-bool something_contends(const Cluster& cluster) {
-  return !cluster.faults.empty() ||
-         (cluster.fabric &&
-          (cluster.fabric->kind != FabricKind::kNonblocking || !cluster.fabric->faults.empty()));
+/// Whether ports are not all that can be full: switches, faults, cards that are several or shared,
+/// or that PCIe slows down.
+bool something_contends(const Cluster& cluster, const PortSpeeds& speeds) {
+  if (!cluster.faults.empty() || !cluster.fabric) {
+    return !cluster.faults.empty();
+  }
+  const FabricSpec& fabric = *cluster.fabric;
+  return fabric.kind != FabricKind::kNonblocking || !fabric.faults.empty() ||
+         fabric.nics_per_gpu > 1 || fabric.gpus_per_nic > 1 || speeds.nic < cluster.nic.bandwidth;
 }
 
 /// Answers the calls of one question.
@@ -115,9 +116,10 @@ class Answers {
       : cluster_(cluster),
         profile_(profile),
         question_(question),
+        speeds_(port_speeds(cluster)),
         groups_(group_members(cluster, question.groups, question.ranks, question.stride)),
         simulated_(question.groups > 1 || question.folding == Folding::kUnfolded ||
-                   something_contends(cluster)),
+                   something_contends(cluster, speeds_)),
         fabric_(simulated_ ? fabric_of(cluster) : nullptr) {}
 
   NetworkReport report() {
@@ -168,7 +170,7 @@ class Answers {
   }
 
   Choice choice(const CollectiveCall& call) {
-    Chosen chosen = choose(call, profile_, speeds_of(cluster_), question_.wishes);
+    Chosen chosen = choose(call, profile_, speeds_, question_.wishes);
     if (!chosen.choice) {
       throw UsageError("towtank network: " + std::string(name(call.kind)) + ": " + chosen.why_not,
                        "leave out --algorithm and --protocol to have them chosen");
@@ -180,6 +182,7 @@ class Answers {
   const Cluster& cluster_;
   const Profile& profile_;
   const NetworkQuestion& question_;
+  PortSpeeds speeds_;
   std::vector<std::vector<Member>> groups_;
   bool simulated_ = false;
   std::unique_ptr<FabricWires> fabric_;
@@ -192,6 +195,7 @@ GroupCall pairs_call(std::vector<Member> members,
                      const Cluster& cluster,
                      const Profile& profile,
                      const Wishes& wishes) {
+  const PortSpeeds speeds = port_speeds(cluster);
   const NetworkCost* best = nullptr;
   Seconds soonest;
   for (const Protocol protocol : kProtocols) {
@@ -199,7 +203,7 @@ GroupCall pairs_call(std::vector<Member> members,
     if (cost == nullptr || (wishes.protocol && *wishes.protocol != protocol)) {
       continue;
     }
-    const Seconds time = alone(moved, members, *cost, speeds_of(cluster)).total();
+    const Seconds time = alone(moved, members, *cost, speeds).total();
     if (best == nullptr || time < soonest) {
       best = cost;
       soonest = time;
@@ -213,11 +217,10 @@ GroupCall pairs_call(std::vector<Member> members,
   return {.members = std::move(members), .movement = std::move(moved), .cost = *best};
 }
 
-std::string port_text(const FullestPort& port) {
-  return fmt::format("{} {} of GPU {}",
-                     port.medium == Medium::kNic ? "NIC" : "NVLink",
-                     port.out ? "out" : "in",
-                     port.gpu);
+/// "NIC out of GPU 3", "card out"
+std::string port_text(const WireLoad& port) {
+  return port.gpu < 0 ? wire_text(port.name)
+                      : fmt::format("{} of GPU {}", wire_text(port.name), port.gpu);
 }
 
 }  // namespace
@@ -265,7 +268,11 @@ PairsReport pairs_report(const Cluster& cluster,
   const std::unique_ptr<FabricWires> fabric = fabric_of(cluster);
   const CollectiveRun run = run_collectives(cluster, fabric.get(), {&call, 1}, folding);
   const MovementPhase& phase = call.movement.phases.front();
-  const FullestPort fullest = fullest_port(phase, call.members, call.cost, cluster);
+  const WireLoad* const fullest = fullest_port(run);
+  if (fullest == nullptr) {
+    throw BrokenClaim("a matrix that moves something fills some port");
+  }
+  const double payload = fullest->name.starts_with("nvlink ") ? call.cost.nvlink : call.cost.nic;
   PairsReport report{.cluster = cluster.name,
                      .gpu = cluster.gpu,
                      .ranks = matrix.size,
@@ -278,9 +285,9 @@ PairsReport pairs_report(const Cluster& cluster,
                      .protocol = std::string(name(call.cost.protocol)),
                      .limit = {},
                      .simulation = simulation_of(run),
-                     .fullest_port = port_text(fullest),
-                     .fullest_bytes = fullest.bytes,
-                     .bound = run.latency + fullest.time,
+                     .fullest_port = port_text(*fullest),
+                     .fullest_bytes = fullest->carried * payload,
+                     .bound = run.latency + fullest->carried / fullest->capacity,
                      .sources = {}};
   report.limit = limit_of(run, report.simulation);
   note_source(call.cost, profile, report.sources);

@@ -33,7 +33,8 @@ std::vector<std::vector<Member>> group_members(const Cluster& cluster,
 int gpus_spanned(int groups, int ranks, int stride);
 
 /// Every collective at every size, in all groups at once. By the closed form where nothing contends
-/// (one group, a non-blocking network, no faults, folded), otherwise simulated. Algorithm and
+/// (one group, a non-blocking network, a card of its own for every GPU, no faults, folded),
+/// otherwise simulated. Algorithm and
 /// protocol are chosen as on an idle network of sound links, as NCCL's tuner does. UsageError,
 /// naming the reason, when a forced algorithm or protocol cannot run one of them or the profile
 /// does not know its costs.

@@ -311,7 +311,9 @@ std::optional<NeighboursReport> neighbours_report(const Scenario& scenario,
   NeighboursReport report{
       .jobs = {}, .beside = step.time, .slowdown = step.time / alone, .classes = step.classes};
   for (const NeighbourJob& neighbour : scenario.neighbours) {
-    report.jobs.push_back(neighbour.name);
+    report.jobs.push_back({.name = neighbour.name,
+                           .nodes = static_cast<int>(neighbour.nodes.size()),
+                           .gpus = neighbour.plan.ranks()});
   }
   return report;
 }

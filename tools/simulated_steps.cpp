@@ -21,8 +21,7 @@ namespace {
 constexpr double kMostUnfolded = 2e7;  // activities of all steps: some minutes
 
 constexpr double kMuchToSimulate = 2e6;  // activities of all steps: some seconds
-constexpr double kMostSimulated = 3e8;   // ten minutes and as many GB or so
-constexpr std::size_t kMostClasses = 4096;
+constexpr std::size_t kManyClasses = 500;
 
 [[noreturn]] void too_much(const Scenario& scenario, std::size_t classes, const std::string& what) {
   throw InputError({.file = scenario.path},
@@ -30,8 +29,7 @@ constexpr std::size_t kMostClasses = 4096;
                                "take hours",
                                format_count(static_cast<double>(classes)),
                                what),
-                   "a smaller cluster or plan.expert; adaptive routing, whose ranks stay alike; "
-                   "fewer faults");
+                   fewer_classes(scenario));
 }
 
 /// Says what is under way when it takes long, and refuses what would take hours.
@@ -56,6 +54,25 @@ void announce_size(const Scenario& scenario,
 }
 
 }  // namespace
+
+std::string fewer_classes(const Scenario& scenario) {
+  std::string hint = "a smaller cluster or plan.expert";
+  const std::optional<FabricSpec>& fabric = scenario.cluster.fabric;
+  if (fabric && fabric->kind != FabricKind::kNonblocking) {
+    hint += fabric->routing == RoutingRule::kAdaptive
+                ? "; leaf switches below which whole nodes fit (radix, oversubscription)"
+                : "; adaptive routing, whose ranks stay alike";
+  }
+  const bool faults = !scenario.cluster.faults.empty() || (fabric && !fabric->faults.empty());
+  return faults ? hint + "; fewer faults" : hint;
+}
+
+void announce_classes(std::size_t classes) {
+  if (classes > kManyClasses) {
+    announce(fmt::format("{} classes of ranks, little is alike: this takes minutes and gigabytes",
+                         format_count(static_cast<double>(classes))));
+  }
+}
 
 void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans) {
   double activities = 0.0;
@@ -89,6 +106,9 @@ std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
     if (folding == Folding::kFolded && job.classes.ranks.members.size() > kMostClasses) {
       too_much(scenario, job.classes.ranks.members.size(), "");
     }
+  }
+  if (folding == Folding::kFolded) {
+    announce_classes(jobs.front().classes.ranks.members.size());
   }
   for (std::size_t i = 0; i < plans.size(); ++i) {
     steps[i].plan = plans[i];

@@ -1,7 +1,9 @@
 // The steps of a scenario's plans, simulated.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "sim/engine/simulate.hpp"
@@ -23,6 +25,15 @@ struct SimulatedStep {
   Timeline timeline;
   double error = 0.0;  // relative, at 90%
 };
+
+inline constexpr double kMostSimulated = 3e8;  // activities of all steps: ten minutes, as many GB
+inline constexpr std::size_t kMostClasses = 4096;
+
+/// What would leave fewer classes of ranks, for hints.
+std::string fewer_classes(const Scenario& scenario);
+
+/// Says on stderr when so many classes take long.
+void announce_classes(std::size_t classes);
 
 /// Throws InputError when the plans without folding would take hours.
 void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "sim/base/suggest.hpp"
+#include "sim/base/trimmed.hpp"
 
 namespace towtank {
 namespace {
@@ -36,6 +37,8 @@ constexpr std::array kUnits = {
     Unit{"KiB", Dimension::kData, 1024.0},
     Unit{"MiB", Dimension::kData, 1024.0 * 1024.0},
     Unit{"GiB", Dimension::kData, 1024.0 * 1024.0 * 1024.0},
+    Unit{"TiB", Dimension::kData, 1024.0 * 1024.0 * 1024.0 * 1024.0},
+    Unit{"PiB", Dimension::kData, 1024.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0},
     Unit{"MB/s", Dimension::kBandwidth, 1e6},
     Unit{"GB/s", Dimension::kBandwidth, 1e9},
     Unit{"TB/s", Dimension::kBandwidth, 1e12},
@@ -88,14 +91,6 @@ std::vector<std::string> unit_names(Dimension dimension) {
     }
   }
   return names;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 ParsedQuantity problem(std::string message, std::string hint) {
@@ -179,7 +174,9 @@ std::string format_data(Bytes data) {
   static constexpr std::array kScales = {Scale{1.0, " B"},
                                          Scale{1024.0, " KiB"},
                                          Scale{1024.0 * 1024.0, " MiB"},
-                                         Scale{1024.0 * 1024.0 * 1024.0, " GiB"}};
+                                         Scale{1024.0 * 1024.0 * 1024.0, " GiB"},
+                                         Scale{1024.0 * 1024.0 * 1024.0 * 1024.0, " TiB"},
+                                         Scale{1024.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0, " PiB"}};
   return scaled(data.si(), kScales);
 }
 

@@ -8,17 +8,10 @@
 #include <fmt/format.h>
 
 #include "sim/base/error.hpp"
+#include "sim/base/trimmed.hpp"
 
 namespace towtank {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\n\r";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  return first == std::string_view::npos
-             ? std::string_view()
-             : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
 
 std::optional<int> number(std::string_view text) {
   const std::string_view digits = trimmed(text);

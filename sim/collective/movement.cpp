@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace towtank {
 namespace {
@@ -57,6 +58,21 @@ FullestPorts fullest_ports(const MovementPhase& phase, const std::vector<Member>
   for (const PortLoad& load : port_loads(phase, members)) {
     fullest.nvlink = std::max({fullest.nvlink, load.nvlink_out, load.nvlink_in});
     fullest.nic = std::max({fullest.nic, load.nic_out, load.nic_in});
+  }
+  return fullest;
+}
+
+Bytes fullest_card(const MovementPhase& phase,
+                   const std::vector<Member>& members,
+                   int gpus_per_card) {
+  const std::vector<PortLoad> loads = port_loads(phase, members);
+  std::map<std::pair<int, int>, PortLoad> of_card;
+  Bytes fullest;
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    PortLoad& card = of_card[{members[i].node, members[i].place / gpus_per_card}];
+    card.nic_out += loads[i].nic_out;
+    card.nic_in += loads[i].nic_in;
+    fullest = std::max({fullest, card.nic_out, card.nic_in});
   }
   return fullest;
 }

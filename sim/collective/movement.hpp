@@ -82,6 +82,11 @@ struct FullestPorts {
 };
 FullestPorts fullest_ports(const MovementPhase& phase, const std::vector<Member>& members);
 
+/// Of the network cards that so many neighbours in a node share, the load of the fullest.
+Bytes fullest_card(const MovementPhase& phase,
+                   const std::vector<Member>& members,
+                   int gpus_per_card);
+
 /// Every delivery of a phase one by one, exchanges written out: for small groups, and for networks
 /// on which every pair has a way of its own. Quadratic where the phase holds exchanges.
 std::vector<Delivery> written_out(const MovementPhase& phase, const std::vector<Member>& members);

@@ -20,6 +20,10 @@ PhaseTiming phase_timing(const MovementPhase& phase,
   if (ports.nic > Bytes{}) {
     time.nic = ports.nic / (speeds.nic * cost.nic);
   }
+  if (speeds.gpus_per_card > 1) {
+    const Bytes most = fullest_card(phase, members, speeds.gpus_per_card);
+    time.nic = std::max(time.nic, most / (speeds.card * cost.nic));
+  }
   if (cost.protocol == Protocol::kSimple) {
     const Seconds pipelined =
         time.nvlink + Seconds(2.0 * std::sqrt(stages.si() * time.nvlink.si()));

@@ -26,7 +26,9 @@ namespace towtank {
 /// Raw bandwidths of one GPU's ports, per direction.
 struct PortSpeeds {
   Bandwidth nvlink;
-  Bandwidth nic;
+  Bandwidth nic;          // all its cards together
+  Bandwidth card = {};    // one card; only needed where GPUs share it
+  int gpus_per_card = 1;  // that share it: neighbours in a node
 };
 
 /// What most of the time goes to.
@@ -37,7 +39,7 @@ struct PhaseTiming {
   Seconds hops = {};
   Seconds fill = {};
   Seconds nvlink = {};  // the fullest NVLink port alone
-  Seconds nic = {};     // the fullest network card alone
+  Seconds nic = {};     // the fullest port to the network, or shared card, alone
 
   Seconds transfer() const { return nvlink > nic ? nvlink : nic; }
   Seconds total() const { return hops + fill + transfer(); }

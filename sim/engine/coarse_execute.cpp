@@ -145,11 +145,13 @@ class CoarseExecutor {
 
 }  // namespace
 
-bool wants_coarse_execution(const OpGraph& graph) {
+std::optional<double> grain_of(const OpGraph& graph) {
+  constexpr double kGrain = 2e-3;
   constexpr std::size_t kManyFlows = 20'000;
+  constexpr std::size_t kManyUnlikeFlows = 4'100;  // 64 GPUs, every pair another size
   constexpr std::size_t kManySizes = 1'000;
   if (!waits_for_nothing(graph)) {
-    return false;
+    return std::nullopt;
   }
   std::size_t flows = 0;
   std::set<Bytes> sizes;
@@ -159,7 +161,10 @@ bool wants_coarse_execution(const OpGraph& graph) {
       sizes.insert(traffic.flows[i].bytes);
     }
   }
-  return flows > kManyFlows || sizes.size() > kManySizes;
+  if (sizes.size() > kManySizes) {
+    return flows > kManyUnlikeFlows ? kGrain : 0.0;
+  }
+  return flows > kManyFlows ? std::optional(kGrain) : std::nullopt;
 }
 
 Execution execute_coarsely(const OpGraph& graph, const Workload& workload, double grain) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -12,12 +13,10 @@
 #include "sim/engine/execute.hpp"
 #include "sim/engine/workload.hpp"
 #include "sim/graph/movement_graph.hpp"
+#include "sim/graph/port_speeds.hpp"
 
 namespace towtank {
 namespace {
-
-/// Of coarse execution, where it is needed: rates are adapted at every 500th of the time.
-constexpr double kGrain = 2e-3;
 
 /// The groups' movements as the network lets them go, with the delay of each phase.
 struct Prepared {
@@ -47,7 +46,7 @@ class Kinds {
 };
 
 Prepared prepare(const Cluster& cluster, std::span<const GroupCall> calls) {
-  const PortSpeeds speeds{.nvlink = cluster.nvlink.bandwidth, .nic = cluster.nic.bandwidth};
+  const PortSpeeds speeds = port_speeds(cluster);
   const bool rails = joins_rails_only(cluster);
   Prepared prepared;
   prepared.groups.reserve(calls.size());
@@ -102,12 +101,28 @@ std::vector<WireLoad> loads(const OpGraph& graph, const std::vector<double>& car
   return result;
 }
 
+template <typename Counts>
+const WireLoad* fullest_of(const std::vector<WireLoad>& wires, Counts counts) {
+  const WireLoad* fullest = nullptr;
+  for (const WireLoad& wire : wires) {
+    if (counts(wire) && (fullest == nullptr ||
+                         wire.carried / wire.capacity > fullest->carried / fullest->capacity)) {
+      fullest = &wire;
+    }
+  }
+  return fullest;
+}
+
 }  // namespace
 
 const WireLoad* fullest_wire(const CollectiveRun& run) {
-  const auto fullest = std::ranges::max_element(
-      run.wires, {}, [](const WireLoad& wire) { return wire.carried / wire.capacity; });
-  return fullest == run.wires.end() ? nullptr : &*fullest;
+  return fullest_of(run.wires, [](const WireLoad&) { return true; });
+}
+
+const WireLoad* fullest_port(const CollectiveRun& run) {
+  return fullest_of(run.wires, [](const WireLoad& wire) {
+    return wire.gpu >= 0 || wire.name.starts_with("card ");
+  });
 }
 
 double utilisation(const WireLoad& wire, Seconds time) {
@@ -122,16 +137,17 @@ CollectiveRun run_collectives(const Cluster& cluster,
   const Prepared prepared = prepare(cluster, calls);
   const MovementGraph lowered = lower_movements(cluster, fabric, prepared.groups, folding);
   const Workload workload = cost(lowered, prepared, calls);
-  const bool coarse = folding == Folding::kFolded && wants_coarse_execution(lowered.graph);
+  const std::optional<double> grain =
+      folding == Folding::kFolded ? grain_of(lowered.graph) : std::nullopt;
   const Execution execution =
-      coarse ? execute_coarsely(lowered.graph, workload, kGrain) : execute(lowered.graph, workload);
+      grain ? execute_coarsely(lowered.graph, workload, *grain) : execute(lowered.graph, workload);
   CollectiveRun run{.time = {},
                     .latency = {},
                     .wires = loads(lowered.graph, execution.carried),
                     .ranks = lowered.ranks,
                     .classes = static_cast<std::int64_t>(lowered.graph.ranks.size()),
                     .flows = execution.activities,
-                    .grain = coarse ? kGrain : 0.0};
+                    .grain = grain.value_or(0.0)};
   if (!execution.completions.empty()) {
     const Completion& last = execution.completions.back();
     run.time = Seconds(last.end);

@@ -45,6 +45,10 @@ struct CollectiveRun {
 /// moved.
 const WireLoad* fullest_wire(const CollectiveRun& run);
 
+/// Likewise of the GPUs' ports and shared cards: whatever the switches between them can do, what
+/// passes through it takes that long. Null when nothing moved.
+const WireLoad* fullest_port(const CollectiveRun& run);
+
 /// Of a wire's capacity over the whole time, start-up and hops included.
 double utilisation(const WireLoad& wire, Seconds time);
 

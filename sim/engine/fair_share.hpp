@@ -3,8 +3,8 @@
 // An allocation is max-min fair when no flow can have more without another, that has no more than
 // it, having less. It is unique, and it is the one in which every flow has a bottleneck: a full
 // wire on which no other flow is faster (Bertsekas and Gallager, Data Networks, 6.5.2). That is a
-// property of single flows, so that after a change only the flows whose bottleneck it touched
-// are looked at again, and those next to them, until every flow has one.
+// property of single flows, so that after a change only the flows on the wires that it touched are
+// looked at again, and from there those that lost their bottleneck, until every flow has one.
 #pragma once
 
 #include <cstddef>
@@ -44,6 +44,9 @@ class FairShare {
 
   /// Makes the rates fair again; the result is good until the next call.
   std::span<const Change> settle();
+
+  /// How many ways the last settle() looked at.
+  std::size_t looked_at() const { return open_ways_.size(); }
 
   /// Bytes per second of one flow on `way`; of no meaning while it has none.
   double rate(int way) const { return ways_of_[static_cast<std::size_t>(way)].rate; }

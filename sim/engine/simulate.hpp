@@ -17,8 +17,8 @@
 
 namespace towtank {
 
-/// Who executes: Towtank's own event engine, or SimGrid, which takes some thirty times as long and
-/// is there so that anybody can check.
+/// Who executes: Towtank's own event engine, or SimGrid, which takes 3 to 30 times as long and is
+/// there so that anybody can check.
 enum class Engine { kTowtank, kSimGrid };
 
 inline constexpr std::array<std::string_view, 2> kEngineNames = {"towtank", "simgrid"};

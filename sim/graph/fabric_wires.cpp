@@ -211,7 +211,6 @@ Bandwidth FabricWires::port(int gpu, Medium medium) const {
   return port * left(nic_faults_);
 }
 
-/// A card's cable, or its PCIe link below a PCIe switch.
 Bandwidth FabricWires::card(int card) const {
   const DeviceId device = fabric_.node.first_nic + static_cast<DeviceId>(card);
   const LinkId first = fabric_.first_link(device);

@@ -71,6 +71,10 @@ class FabricWires {
   /// it is given as it would be without them.
   Bandwidth port(int gpu, Medium medium) const;
 
+  /// A card's cable, or its PCIe link below a PCIe switch where that is narrower. Cards are
+  /// numbered node by node of the fabric.
+  Bandwidth card(int card) const;
+
   /// What network traffic from one GPU to another crosses. Throws InputError when no way is left,
   /// and when spreading divides the traffic into parts that are no multiple of a unit. The result
   /// is good until the next call.
@@ -86,7 +90,6 @@ class FabricWires {
   int units_of_a_flow() const;
   Bandwidth network_port(int gpu) const;
   Bandwidth nvlink_port(int gpu) const;
-  Bandwidth card(int card) const;
 
   void follow(const CardWay& way, int from_gpu, int to_gpu);
   void pass_ports(const CardWay& way, int from_gpu, int to_gpu);

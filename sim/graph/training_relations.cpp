@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "sim/base/error.hpp"
 #include "sim/base/vocabulary.hpp"
 #include "sim/graph/group_ways.hpp"
 #include "sim/plan/group_layout.hpp"
@@ -105,7 +104,7 @@ class RelationWriter {
         for (const auto& [relation, ends] : {std::pair(Relation::kOnwards, std::pair(rank, next)),
                                              std::pair(Relation::kBack, std::pair(next, rank))}) {
           const Seconds latency = add_sending(relation, stage, medium, ends.first, ends.second);
-          relations_.sendings.back().label += latency_label(latency);
+          arrives_after(latency, relations_.sendings.back().label);
         }
       }
     }
@@ -134,12 +133,11 @@ class RelationWriter {
       longest = std::max(longest, add_sending(relation, stage, Medium::kNic, from, to));
       relations_.sendings.back().group = relations_.groups - 1;
     });
-    const int latency = latency_label(longest);
     for (std::size_t i = first; i < relations_.sendings.size(); ++i) {
-      relations_.sendings[i].label += latency;
+      arrives_after(longest, relations_.sendings[i].label);
     }
     for (std::size_t i = first_member; i < relations_.memberships.size(); ++i) {
-      relations_.memberships[i].label += latency;
+      arrives_after(longest, relations_.memberships[i].label);
     }
   }
 
@@ -168,7 +166,6 @@ class RelationWriter {
   /// Pairs are alike that send as much, there and back.
   void write_uneven_experts() {
     Numbering<std::array<double, 4>> amounts;
-    const int labels = label(Relation::kExperts, schedule_.stages, Medium::kNvlink);
     for (int first = 0; first < mesh_.ranks();) {
       const std::vector<int> group = mesh_.expert_group(first);
       add_group(Relation::kExperts, 0, group);
@@ -186,11 +183,11 @@ class RelationWriter {
           const Medium medium = amount[0] > 0.0 || amount[1] > 0.0 ? Medium::kNic : Medium::kNvlink;
           longest =
               std::max(longest, add_sending(Relation::kExperts, 0, medium, group[from], group[to]));
-          relations_.sendings.back().label += kManyLatencies * labels * amounts.number(amount);
+          relations_.sendings.back().label = most_labels() + amounts.number(amount);
         }
       }
       for (std::size_t i = begin; i < relations_.sendings.size(); ++i) {
-        relations_.sendings[i].label += latency_label(longest);
+        arrives_after(longest, relations_.sendings[i].label);
       }
       first = group.back() + 1;
     }
@@ -217,9 +214,8 @@ class RelationWriter {
     for_each_way(layout, false, [&](int from, int to) {
       longest = std::max(longest, add_sending(relation, 0, Medium::kNic, from, to));
     });
-    const int latency = latency_label(longest);
     for (std::size_t i = first; i < relations_.sendings.size(); ++i) {
-      relations_.sendings[i].label += latency;
+      arrives_after(longest, relations_.sendings[i].label);
     }
   }
 
@@ -253,12 +249,11 @@ class RelationWriter {
     return path.latency;
   }
 
-  /// Added to a label: sendings of different latencies are not alike.
-  int latency_label(Seconds latency) {
-    const int labels = label(Relation::kExperts, schedule_.stages, Medium::kNvlink);
-    const int number = latencies_.number(latency.si());
-    check(number < kManyLatencies, "the ways of one fabric have few different latencies");
-    return labels * number;
+  /// What differs in latency is not alike. The new labels are below 0, where no other is.
+  void arrives_after(Seconds latency, int& label) {
+    if (latency > Seconds()) {
+      label = -1 - delayed_.number({label, latency.si()});
+    }
   }
 
   /// Ranks whose ports are not equally fast are not alike.
@@ -285,8 +280,7 @@ class RelationWriter {
     }
   }
 
-  /// More than there are different latencies in one step.
-  static constexpr int kManyLatencies = 64;
+  int most_labels() const { return label(Relation::kExperts, schedule_.stages, Medium::kNvlink); }
 
   static int label(Relation relation, int stage, Medium medium) {
     constexpr int kRelations = 6;
@@ -299,7 +293,7 @@ class RelationWriter {
   const UnevenExperts* experts_;
   FabricWires* fabric_;
   int first_gpu_;
-  Numbering<double> latencies_;
+  Numbering<std::pair<int, double>> delayed_;  // (label, latency)
   RankRelations relations_;
 };
 

@@ -1,43 +1,24 @@
 #include "sim/scenario/byte_matrix.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "sim/base/error.hpp"
+#include "sim/base/trimmed.hpp"
+#include "sim/profile/tables/text_file.hpp"
+#include "sim/profile/toml_document.hpp"
 
 namespace towtank {
 namespace {
 
 constexpr double kMostBytes = 1e18;
 constexpr std::size_t kMostColumns = 65'536;
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-/// Fields are shown in messages: short, and without what a terminal would take as a command.
-std::string shown(std::string_view field) {
-  std::string result;
-  for (const char letter : field.substr(0, 20)) {
-    result += letter >= ' ' && letter <= '~' ? letter : '?';
-  }
-  return result + (field.size() > 20 ? "..." : "");
-}
 
 /// Takes the text in line by line.
 class MatrixReader {
@@ -111,8 +92,9 @@ class MatrixReader {
     if (field.empty() || error != std::errc() || end != field.data() + field.size() ||
         !std::isfinite(value) || value < 0.0 || value > kMostBytes) {
       wrong(line,
-            fmt::format(
-                "'{}' (number {} of the line) is not a number of bytes", shown(field), column + 1),
+            fmt::format("'{}' (number {} of the line) is not a number of bytes",
+                        shown(field, 20),
+                        column + 1),
             "a plain number that is not negative, like 1048576");
     }
     moves_ = moves_ || (value > 0.0 && column != rows_);
@@ -136,12 +118,7 @@ ByteMatrix parse_byte_matrix(std::string_view text, const std::string& file) {
 }
 
 ByteMatrix read_byte_matrix(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.is_open() || stream.bad()) {
-    throw EnvironmentError(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  return parse_byte_matrix(text, path);
+  return parse_byte_matrix(read_text_file(path), path);
 }
 
 }  // namespace towtank

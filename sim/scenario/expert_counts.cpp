@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -19,6 +15,7 @@
 #include "sim/base/error.hpp"
 #include "sim/base/suggest.hpp"
 #include "sim/profile/tables/csv_text.hpp"
+#include "sim/profile/tables/text_file.hpp"
 #include "sim/profile/toml_document.hpp"
 
 namespace towtank {
@@ -180,12 +177,7 @@ std::vector<double> parse_expert_counts(std::string_view text,
 std::vector<double> read_expert_counts(const std::string& path,
                                        std::int64_t experts,
                                        std::optional<std::int64_t> layer) {
-  std::ifstream stream(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.is_open() || stream.bad()) {
-    throw EnvironmentError(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  return parse_expert_counts(text, path, experts, layer);
+  return parse_expert_counts(read_text_file(path), path, experts, layer);
 }
 
 }  // namespace towtank

@@ -2,13 +2,17 @@
 // takes longer.
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <gtest/gtest.h>
 
 #include "sim/base/error.hpp"
 #include "sim/collective/pair_bytes.hpp"
-#include "sim/collective/port_bound.hpp"
+#include "sim/engine/coarse_execute.hpp"
+#include "sim/graph/movement_graph.hpp"
+#include "sim/graph/port_speeds.hpp"
 #include "sim/plan/portable_random.hpp"
+#include "tests/agree/least_time.hpp"
 #include "tests/agree/small_collective.hpp"
 
 namespace towtank {
@@ -66,6 +70,16 @@ std::vector<Cluster> clusters() {
                                         .routing = routing};
     }
   }
+  for (const FabricKind kind : {FabricKind::kNonblocking, FabricKind::kFatTree}) {
+    for (const auto& [nics, gpus] : {std::pair(2, 1), std::pair(1, 2)}) {
+      result.push_back(round_cluster(8, 4));
+      result.back().fabric = FabricSpec{.kind = kind,
+                                        .radix = 16,
+                                        .nics_per_gpu = nics,
+                                        .gpus_per_nic = gpus,
+                                        .routing = RoutingRule::kAdaptive};
+    }
+  }
   const std::size_t sound = result.size();
   for (std::size_t i = 0; i < sound; ++i) {
     result.push_back(result[i]);
@@ -103,8 +117,8 @@ TEST(CollectiveConservation, NoWireIsBeyondItsCapacityNorAnyCallBeyondItsBounds)
     for (const WireLoad& wire : run.wires) {
       EXPECT_LE(wire.carried / wire.capacity, moving * (1.0 + 1e-9)) << wire.name;
     }
-    const Timing closed = alone(group.movement, group.members, group.cost, round_speeds());
-    const Seconds bound = port_bound(group.movement, group.members, group.cost, cluster);
+    const Timing closed = alone(group.movement, group.members, group.cost, port_speeds(cluster));
+    const Seconds bound = least_time(group.movement, group.members, group.cost, cluster);
     EXPECT_GE(moving, bound * (1.0 - 1e-9)) << name(call.kind) << " " << name(algorithm);
     EXPECT_GE(run.time, closed.total() * (1.0 - 1e-9));
     contended += moving > bound * 1.01 ? 1 : 0;
@@ -198,7 +212,7 @@ TEST(PairsInTime, MoveEveryByteAndRespectTheFullestPort) {
         through(run, "nvlink out", call.cost.nvlink) + through(run, "nic out", call.cost.nic);
     EXPECT_NEAR(out / matrix.total(), 1.0, 1e-9);
     EXPECT_GE(run.time - run.latency,
-              port_bound(call.movement, members, call.cost, round_cluster(3, 4)) * (1.0 - 1e-9));
+              least_time(call.movement, members, call.cost, round_cluster(3, 4)) * (1.0 - 1e-9));
   }
 }
 
@@ -212,21 +226,81 @@ TEST(PairsInTime, OfOneSizeAreAnAllToAll) {
   EXPECT_NEAR(pairs.time / all.time, 1.0, 1e-9);
 }
 
-// Beyond a thousand sizes rates are adapted now and then: little longer, never shorter than the
-// bound, and every byte arrives.
+std::vector<Cluster> clusters_of_several_and_shared_cards() {
+  std::vector<Cluster> result;
+  const auto add = [&result](const FabricSpec& spec) {
+    result.push_back(round_cluster(3, 4));
+    result.back().fabric = spec;
+  };
+  for (const FabricKind kind : {FabricKind::kNonblocking, FabricKind::kFatTree}) {
+    add({.kind = kind, .radix = 16, .nics_per_gpu = 2});
+    add({.kind = kind, .radix = 16, .gpus_per_nic = 2});
+    add({.kind = kind, .radix = 16, .gpus_per_nic = 4});
+  }
+  add({.kind = FabricKind::kMultiPlane, .radix = 16, .planes = 2});
+  add({.kind = FabricKind::kMultiPlane, .radix = 16, .planes = 4});
+  return result;
+}
+
+// Where traffic leaves by several cards, by shared ones, or by a neighbour's: what the run counts
+// on its fullest port is never less than what the description of the cluster asks for.
+TEST(PairsInTime, RespectTheFullestPortWhereverTrafficLeaves) {
+  for (const Cluster& cluster : clusters_of_several_and_shared_cards()) {
+    for (unsigned seed = 0; seed < 5; ++seed) {
+      const std::vector<Member> members = even_members(3, 4);
+      const GroupCall call = pairs_call(random_matrix(12, seed), members);
+      const CollectiveRun run = run_on(cluster, {call});
+      const WireLoad* const port = fullest_port(run);
+      ASSERT_NE(port, nullptr);
+      const Seconds counted = port->carried / port->capacity;
+      EXPECT_GE(run.time - run.latency, counted * (1.0 - 1e-9));
+      EXPECT_GE(counted, least_time(call.movement, members, call.cost, cluster) * (1.0 - 1e-9));
+    }
+  }
+}
+
+MovementGraph pair_graph(int nodes) {
+  const std::vector<Member> members = even_members(nodes, 4);
+  const GroupMovement group{.members = members,
+                            .movement = pair_movement(random_matrix(nodes * 4, 7), members)};
+  return lower_movements(round_cluster(nodes, 4), nullptr, {&group, 1}, Folding::kFolded);
+}
+
+/// Payload as it is, without delays.
+Workload bare(const OpGraph& graph) {
+  Workload workload;
+  workload.traffics.reserve(graph.traffics.size());
+  for (const Traffic& traffic : graph.traffics) {
+    WireTraffic wire;
+    wire.flows.reserve(traffic.flows.size());
+    for (const Flow& flow : traffic.flows) {
+      wire.flows.push_back(flow.bytes);
+    }
+    workload.traffics.push_back(std::move(wire));
+  }
+  return workload;
+}
+
+double last_end(const Execution& execution) {
+  return execution.completions.back().end;
+}
+
+// Rates that are adapted now and then: little longer, never shorter. At every end: the same.
 TEST(PairsInTime, OfVeryManySizesTakeLittleLongerThanExactly) {
-  const std::vector<Member> members = even_members(10, 4);
-  const PairMatrix matrix = random_matrix(40, 7);
-  const GroupCall call = pairs_call(matrix, members);
-  ASSERT_GT(call.movement.phases.front().deliveries.size(), 1000U);
-  const CollectiveRun coarse = run_on(round_cluster(10, 4), {call});
-  const CollectiveRun exact = run_on(round_cluster(10, 4), {call}, Folding::kUnfolded);
-  ASSERT_GT(coarse.grain, 0.0);
-  ASSERT_EQ(exact.grain, 0.0);
-  EXPECT_GE(coarse.time, exact.time * (1.0 - 1e-9));
-  EXPECT_LE(coarse.time, exact.time * 1.005);
-  EXPECT_GE(coarse.time - coarse.latency,
-            port_bound(call.movement, members, call.cost, round_cluster(10, 4)));
+  const MovementGraph pairs = pair_graph(10);
+  const Workload workload = bare(pairs.graph);
+  const double exact = last_end(execute(pairs.graph, workload));
+  const double coarse = last_end(execute_coarsely(pairs.graph, workload, 2e-3));
+  EXPECT_GT(coarse, exact * (1.0 - 1e-9));
+  EXPECT_LE(coarse, exact * 1.005);
+  EXPECT_NEAR(last_end(execute_coarsely(pairs.graph, workload, 0.0)) / exact, 1.0, 1e-9);
+}
+
+// 64 GPUs in which every pair has a size of its own are exact; many more are not.
+TEST(PairsInTime, AreExactForAThousandSizesAndForSixtyFourGpus) {
+  EXPECT_EQ(grain_of(pair_graph(5).graph), std::nullopt);
+  EXPECT_EQ(grain_of(pair_graph(16).graph), 0.0);
+  EXPECT_GT(grain_of(pair_graph(20).graph), 0.0);
 }
 
 }  // namespace

@@ -202,7 +202,6 @@ TEST(Neighbour, CostsWhereUplinksAreSharedAndFew) {
 TEST(Neighbour, CostsNothingOnLeavesOfItsOwn) {
   const TwoJobs jobs = side_by_side(
       four_nodes(), four_nodes(), small_leaves(3.0), {0, 1, 2, 3, 6, 7, 8, 9, 4, 5, 10, 11});
-  const Fabric fabric = make_fabric(*jobs.together.fabric, {.nodes = 12, .gpus_per_node = 4});
   EXPECT_EQ(end_of_first(jobs, jobs.simulate(Folding::kFolded)), end_alone(jobs));
 }
 

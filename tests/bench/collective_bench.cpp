@@ -12,6 +12,7 @@
 #include "sim/collective/choose.hpp"
 #include "sim/collective/pair_bytes.hpp"
 #include "sim/engine/collective_run.hpp"
+#include "sim/graph/port_speeds.hpp"
 #include "sim/profile/profile.hpp"
 #include "sim/scenario/cluster_file.hpp"
 
@@ -54,7 +55,7 @@ void run(benchmark::State& state, Collective kind, Algorithm algorithm, bool cro
   const CollectiveCall call{.kind = kind,
                             .bytes = 64 * MiB,
                             .members = first_gpus(cluster, static_cast<int>(state.range(0)))};
-  const PortSpeeds speeds{.nvlink = cluster.nvlink.bandwidth, .nic = cluster.nic.bandwidth};
+  const PortSpeeds speeds = port_speeds(cluster);
   std::int64_t classes = 0;
   Seconds time;
   while (state.KeepRunning()) {

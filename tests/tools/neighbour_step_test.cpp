@@ -67,8 +67,11 @@ TEST_F(TwoSmallJobs, CostEachOtherTimeOnSharedUplinks) {
   ASSERT_TRUE(report.neighbours);
   EXPECT_GT(report.neighbours->slowdown, 1.01);
   EXPECT_DOUBLE_EQ(report.neighbours->slowdown, report.neighbours->beside / report.step.time);
-  EXPECT_THAT(report.neighbours->jobs, testing::ElementsAre("other"));
-  EXPECT_THAT(training_text(report, Colour::kNever), testing::HasSubstr(" beside other (+"));
+  ASSERT_EQ(report.neighbours->jobs.size(), 1U);
+  EXPECT_EQ(report.neighbours->jobs[0].name, "other");
+  EXPECT_EQ(report.neighbours->jobs[0].gpus, 8 * report.neighbours->jobs[0].nodes);
+  EXPECT_THAT(training_text(report, Colour::kNever),
+              testing::HasSubstr(" beside other (16 GPUs on 2 nodes) (+"));
   EXPECT_THAT(training_json(report), testing::HasSubstr("\"neighbours\""));
 }
 

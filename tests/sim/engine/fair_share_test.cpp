@@ -121,25 +121,30 @@ TEST(FairShare, FlowOfThreeSharesTakesThreeTimesAsMuchOfTheWire) {
   EXPECT_DOUBLE_EQ(share.rate(1), 10.0);
 }
 
-/// A long chain of wires, each shared by two neighbours; what happens at one end is settled there.
-TEST(FairShare, ChangeIsNotFeltBehindAWireThatStaysFull) {
+/// A chain of wires, each with ten ways of its own and one to the next; a newcomer at one end
+/// leaves all but the first wire as they were.
+TEST(FairShare, LooksNoFurtherThanWiresThatStayAsTheyWere) {
+  constexpr int kWires = 100;
+  constexpr int kOwn = 10;
   Ways ways;
-  add_way(ways, {{.wire = 0, .times = 1}});
-  add_way(ways, {{.wire = 0, .times = 1}, {.wire = 1, .times = 1}});
-  for (int flow = 0; flow < 3; ++flow) {
-    add_way(ways, {{.wire = 1, .times = 1}});
+  for (int wire = 0; wire < kWires; ++wire) {
+    for (int own = 0; own < kOwn; ++own) {
+      add_way(ways, {{.wire = wire, .times = 1}});
+    }
+    if (wire + 1 < kWires) {
+      add_way(ways, {{.wire = wire, .times = 1}, {.wire = wire + 1, .times = 1}});
+    }
   }
-  FairShare share(ways, {100.0, 40.0});
-  for (int way = 1; way < 5; ++way) {
-    share.join(way);
+  FairShare share(ways, std::vector<double>(kWires, 120.0));
+  for (std::size_t way = 0; way < ways.count(); ++way) {
+    share.join(static_cast<int>(way));
   }
   share.settle();
+  EXPECT_EQ(share.looked_at(), ways.count());
   share.join(0);
-  const auto changes = share.settle();
-  ASSERT_EQ(changes.size(), 1U);
-  EXPECT_EQ(changes[0].way, 0);
-  EXPECT_DOUBLE_EQ(changes[0].rate, 90.0);
-  EXPECT_DOUBLE_EQ(share.rate(1), 10.0);
+  EXPECT_EQ(share.settle().size(), kOwn);  // the link to the next wire was held down there
+  EXPECT_EQ(share.looked_at(), kOwn + 1U);
+  EXPECT_DOUBLE_EQ(share.rate(0), 10.0);
 }
 
 TEST(FairShare, RoomThatAFlowLeavesGoesToThoseItHeldDown) {

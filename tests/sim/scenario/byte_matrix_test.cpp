@@ -48,6 +48,11 @@ TEST(ByteMatrix, SaysWhichLineIsWrong) {
   expect_wrong("5,0\n0,5\n", 0, "moves nothing");
 }
 
+TEST(ByteMatrix, IsNoFolder) {
+  EXPECT_THROW(read_byte_matrix("/"), EnvironmentError);
+  EXPECT_THROW(read_byte_matrix("/no/such/file.csv"), EnvironmentError);
+}
+
 // Whatever stands there: a matrix or one InputError.
 TEST(ByteMatrix, SurvivesAnyText) {
   std::mt19937 random(1);
