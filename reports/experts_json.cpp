@@ -46,6 +46,7 @@ std::string experts_json(const ExpertsReport& report) {
                        {"expert_peak", report.expert_peak},
                        {"nodes", report.nodes},
                        {"ranks_per_node", report.ranks_per_node},
+                       {"uneven_nodes", report.uneven_nodes},
                        {"slots_per_rank", report.slots_per_rank},
                        {"redundant", report.redundant},
                        {"tokens_per_rank", report.tokens_per_rank},

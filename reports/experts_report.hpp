@@ -47,6 +47,7 @@ struct ExpertsReport {
   double expert_peak = 1.0;  // load of the busiest expert over the mean
   int nodes = 1;
   int ranks_per_node = 1;
+  std::vector<int> uneven_nodes = {};  // ranks on each node, where they differ; else empty
   std::int64_t slots_per_rank = 0;
   std::int64_t redundant = 0;
   std::int64_t tokens_per_rank = 0;  // of a micro-batch

@@ -1,10 +1,12 @@
 #include "reports/experts_text.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "reports/figures.hpp"
 #include "sim/base/quantity_text.hpp"
@@ -22,6 +24,24 @@ std::string times_mean(double load) {
 std::string plural(std::int64_t count, std::string_view word) {
   return fmt::format(
       "{} {}{}", format_count(static_cast<double>(count)), word, count == 1 ? "" : "s");
+}
+
+std::string ranks_text(const ExpertsReport& report) {
+  const std::int64_t even = std::int64_t{report.nodes} * report.ranks_per_node;
+  const std::int64_t ranks =
+      report.uneven_nodes.empty()
+          ? even
+          : std::accumulate(
+                report.uneven_nodes.begin(), report.uneven_nodes.end(), std::int64_t{0});
+  return format_count(static_cast<double>(ranks));
+}
+
+/// "8 nodes", "3 nodes (4 + 8 + 2)"
+std::string nodes_text(const ExpertsReport& report) {
+  const std::string nodes = plural(report.nodes, "node");
+  return report.uneven_nodes.empty()
+             ? nodes
+             : fmt::format("{} ({})", nodes, fmt::join(report.uneven_nodes, " + "));
 }
 
 Lines head(const ExpertsReport& report, Colour colour) {
@@ -42,8 +62,8 @@ Lines head(const ExpertsReport& report, Colour colour) {
                             times_mean(report.expert_peak))},
                {"ranks",
                 fmt::format("{} on {}, {} each, {} redundant in all",
-                            format_count(static_cast<double>(report.nodes) * report.ranks_per_node),
-                            plural(report.nodes, "node"),
+                            ranks_text(report),
+                            nodes_text(report),
                             plural(report.slots_per_rank, "slot"),
                             format_count(static_cast<double>(report.redundant)))},
                {"tokens",

@@ -33,6 +33,9 @@ nlohmann::ordered_json groups_array(const TrainingReport& report) {
          {"largest_sent_bytes",
           {{"nvlink", group.largest_nvlink / byte}, {"nic", group.largest_nic / byte}}},
          {"all_ranks_sent_bytes", group.all_ranks / byte}});
+    if (!group.how.empty()) {
+      groups.back()["algorithm"] = group.how;
+    }
   }
   return groups;
 }

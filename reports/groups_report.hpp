@@ -36,6 +36,7 @@ struct GroupReport {
   Bytes largest_nvlink = {};  // that any rank sends
   Bytes largest_nic = {};     // likewise
   Bytes all_ranks = {};       // that all ranks send, over both
+  std::string how = {};       // the collective's algorithm and protocol
 };
 
 }  // namespace towtank

@@ -44,7 +44,7 @@ Lines groups_block(const TrainingReport& report, Colour colour) {
     return lines;
   }
   std::vector<Cells> rows = {
-      {"", "groups", "ranks", "nodes", "over NVLink", "over NIC", "all ranks"}};
+      {"", "groups", "ranks", "nodes", "over NVLink", "over NIC", "all ranks", "how"}};
   GroupReport sum;
   for (const GroupReport& group : report.groups) {
     rows.push_back({group.name,
@@ -53,7 +53,8 @@ Lines groups_block(const TrainingReport& report, Colour colour) {
                     format_count(group.nodes),
                     bytes_or_dash(group.nvlink),
                     bytes_or_dash(group.nic),
-                    traffic_text(group.all_ranks)});
+                    traffic_text(group.all_ranks),
+                    group.how});
     sum.nvlink += group.nvlink;
     sum.nic += group.nic;
     sum.all_ranks += group.all_ranks;
@@ -64,8 +65,9 @@ Lines groups_block(const TrainingReport& report, Colour colour) {
                   "",
                   bytes_or_dash(sum.nvlink),
                   bytes_or_dash(sum.nic),
-                  traffic_text(sum.all_ranks)});
-  const Lines table = aligned(rows, "lrrrrrr");
+                  traffic_text(sum.all_ranks),
+                  ""});
+  const Lines table = aligned(rows, "lrrrrrrl");
   lines.insert(lines.end(), table.begin(), table.end());
   return lines;
 }

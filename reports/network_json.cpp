@@ -48,6 +48,12 @@ Json table_object(const NetworkTable& table) {
   return {{"collective", table.collective}, {"rows", rows}};
 }
 
+void add_notes(const std::vector<std::string>& notes, Json& object) {
+  if (!notes.empty()) {
+    object["notes"] = notes;
+  }
+}
+
 }  // namespace
 
 std::string network_json(const NetworkReport& report) {
@@ -55,36 +61,41 @@ std::string network_json(const NetworkReport& report) {
   for (const NetworkTable& table : report.tables) {
     tables.push_back(table_object(table));
   }
-  const Json object = {{"schema", "towtank.network/1"},
-                       {"cluster", report.cluster},
-                       {"gpu", report.gpu},
-                       {"groups", report.groups},
-                       {"ranks", report.ranks},
-                       {"stride", report.stride},
-                       {"nodes", report.nodes},
-                       {"collectives", tables},
-                       {"sources", report.sources}};
+  Json object = {{"schema", "towtank.network/1"},
+                 {"cluster", report.cluster},
+                 {"gpu", report.gpu},
+                 {"groups", report.groups},
+                 {"ranks", report.ranks},
+                 {"stride", report.stride},
+                 {"nodes", report.nodes},
+                 {"collectives", tables},
+                 {"sources", report.sources}};
+  if (report.host_copy > Bytes()) {
+    object["host_copy_bytes"] = report.host_copy / byte;
+  }
+  add_notes(report.notes, object);
   return object.dump(2) + "\n";
 }
 
 std::string pairs_json(const PairsReport& report) {
-  const Json object = {{"schema", "towtank.network-pairs/1"},
-                       {"cluster", report.cluster},
-                       {"gpu", report.gpu},
-                       {"ranks", report.ranks},
-                       {"nodes", report.nodes},
-                       {"matrix", report.file},
-                       {"pairs", report.pairs},
-                       {"bytes", report.bytes / byte},
-                       {"seconds", report.time / second},
-                       {"relative_error", report.error},
-                       {"protocol", report.protocol},
-                       {"limited_by", report.limit},
-                       {"simulation", simulation_object(report.simulation)},
-                       {"fullest_port", report.fullest_port},
-                       {"fullest_port_bytes", report.fullest_bytes / byte},
-                       {"bound_seconds", report.bound / second},
-                       {"sources", report.sources}};
+  Json object = {{"schema", "towtank.network-pairs/1"},
+                 {"cluster", report.cluster},
+                 {"gpu", report.gpu},
+                 {"ranks", report.ranks},
+                 {"nodes", report.nodes},
+                 {"matrix", report.file},
+                 {"pairs", report.pairs},
+                 {"bytes", report.bytes / byte},
+                 {"seconds", report.time / second},
+                 {"relative_error", report.error},
+                 {"protocol", report.protocol},
+                 {"limited_by", report.limit},
+                 {"simulation", simulation_object(report.simulation)},
+                 {"fullest_port", report.fullest_port},
+                 {"fullest_port_bytes", report.fullest_bytes / byte},
+                 {"bound_seconds", report.bound / second},
+                 {"sources", report.sources}};
+  add_notes(report.notes, object);
   return object.dump(2) + "\n";
 }
 

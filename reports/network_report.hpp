@@ -50,7 +50,9 @@ struct NetworkReport {
   int stride = 1;  // between the GPUs of a group
   int nodes = 0;   // with GPUs of any group
   std::vector<NetworkTable> tables;
-  std::vector<std::string> sources;  // of the costs used, for people, each once
+  std::vector<std::string> sources;     // of the costs used, for people, each once
+  Bytes host_copy = {};                 // of every GPU to its host's memory meanwhile, and back
+  std::vector<std::string> notes = {};  // what was asked for and has no effect
 };
 
 /// An all-to-all with a size of its own for every pair.
@@ -71,6 +73,7 @@ struct PairsReport {
   Bytes fullest_bytes;       // payload through it, others' that the GPU passes on included
   Seconds bound;             // that port and the latency: faster switches do not help
   std::vector<std::string> sources;
+  std::vector<std::string> notes = {};  // what was asked for and has no effect
 };
 
 }  // namespace towtank

@@ -94,8 +94,16 @@ std::string footnote(const NetworkReport& report) {
     return "\nEach call alone on an idle network. size and busbw as in nccl-tests; +-: nine of ten "
            "times\nare expected within it.\n";
   }
+  const std::string copies =
+      report.host_copy > Bytes()
+          ? fmt::format(
+                ", while every GPU copies {} to its host and as much back; time: until all "
+                "is done",
+                format_data(report.host_copy))
+          : "";
   const std::string together =
-      report.groups > 1 ? "All groups run each call at the same time" : "Each call by itself";
+      (report.groups > 1 ? "All groups run each call at the same time" : "Each call by itself") +
+      copies;
   return "\n" +
          joined(wrapped(
              together + ", on the cluster's network and with its faults. x alone: against one "

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,19 @@ SentReport range_of(const std::vector<Bytes>& of_ranks) {
           .most = std::ranges::max(of_ranks)};
 }
 
+std::vector<double> sums_of_nodes(std::span<const double> of_ranks, const GroupShape& shape) {
+  std::vector<double> sums;
+  sums.reserve(static_cast<std::size_t>(shape.nodes));
+  std::size_t first = 0;
+  for (const int members : shape.of_nodes()) {
+    const std::span<const double> on_node =
+        of_ranks.subspan(first, static_cast<std::size_t>(members));
+    sums.push_back(std::accumulate(on_node.begin(), on_node.end(), 0.0));
+    first += on_node.size();
+  }
+  return sums;
+}
+
 /// Rows of the busiest rank's grouped GEMMs.
 double busiest_rows(const PlacedExperts& group, double tokens_per_rank) {
   return std::ranges::max(
@@ -50,8 +64,7 @@ ExpertLayoutReport report_layout(const PlacedExperts& group,
                                  const GroupShape& shape,
                                  double tokens_per_rank,
                                  Bytes copy) {
-  const std::vector<double> node_copies =
-      sums_of(group.rank_copies, static_cast<std::size_t>(shape.local));
+  const std::vector<double> node_copies = sums_of_nodes(group.rank_copies, shape);
   const std::vector<double> tokens(group.rank_copies.size(), tokens_per_rank);
   const PairBytes pairs = dispatch_bytes(shape, tokens, group.rank_visits, group.node_visits, copy);
   return {.placement = std::string(name(group.policy)),
@@ -68,6 +81,7 @@ ExpertLayoutReport report_layout(const PlacedExperts& group,
           .nvlink = range_of(sent(pairs.nvlink, pairs.ranks))};
 }
 
+/// Of the first group, which may sit on its nodes in another way than the others do.
 GroupShape shape_of(const Scenario& scenario) {
   const Mesh mesh(scenario.plan, scenario.cluster.gpus_per_node);
   return group_shape(mesh, mesh.expert_group(0));
@@ -92,6 +106,7 @@ ExpertsReport report_experts(const Scenario& scenario, const ExpertPlan& plan) {
                        .load = load_text(plan.load),
                        .nodes = shape.nodes,
                        .ranks_per_node = shape.local,
+                       .uneven_nodes = shape.uneven,
                        .slots_per_rank = (layer.experts + plan.redundant) / shape.size(),
                        .redundant = plan.redundant,
                        .tokens_per_rank = tokens,

@@ -54,7 +54,8 @@ std::vector<GroupReport> group_reports(std::span<const GroupTraffic> traffics) {
                        .nic = traffic.mean.nic,
                        .largest_nvlink = traffic.most.nvlink,
                        .largest_nic = traffic.most.nic,
-                       .all_ranks = traffic.total.nvlink + traffic.total.nic});
+                       .all_ranks = traffic.total.nvlink + traffic.total.nic,
+                       .how = traffic.how});
   }
   return reports;
 }

@@ -24,7 +24,7 @@ namespace {
 /// The jobs, the scenario's own first, laid out together; what they refer to is here.
 class JobsTogether {
  public:
-  JobsTogether(const Scenario& scenario, Folding folding) {
+  JobsTogether(const Scenario& scenario, const Profile& profile, Folding folding) {
     std::vector<int> nodes = scenario.nodes;
     std::vector<Tenant> tenants = {
         {.model = &scenario.model, .plan = &scenario.plan, .cluster = &scenario.cluster}};
@@ -36,7 +36,7 @@ class JobsTogether {
       nodes.insert(nodes.end(), neighbour.nodes.begin(), neighbour.nodes.end());
     }
     together_ = on_nodes(scenario.whole_cluster, nodes);
-    layouts_ = lay_out_together(tenants, together_, folding);
+    layouts_ = lay_out_together(tenants, together_, profile, folding);
     check_classes(scenario, folding);
     for (const JobLayout& layout : layouts_) {
       // make_unique would copy the graph, which Boost cannot move.
@@ -118,7 +118,7 @@ StepBesideNeighbours step_beside_neighbours(const Scenario& scenario,
                                             Folding folding,
                                             Engine engine) {
   check(!scenario.neighbours.empty(), "there are neighbours");
-  const JobsTogether jobs(scenario, folding);
+  const JobsTogether jobs(scenario, kernels.profile(), folding);
   const auto simulation = [&](const OpGraph& graph) {
     return Simulation{.graph = &graph,
                       .profile = &kernels.profile(),

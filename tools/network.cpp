@@ -36,6 +36,7 @@ struct NetworkOptions {
   double factor = 2.0;
   std::string algorithm;
   std::string protocol;
+  std::string host_copy;
   bool no_in_switch = false;
   bool in_network = false;
   std::vector<std::string> overrides;
@@ -146,10 +147,13 @@ NetworkQuestion question_of(const NetworkOptions& options, const Cluster& cluste
       .collectives = {},
       .ranks = ranks_of(options, cluster),
       .sizes = sizes_of(options),
-      .wishes = {.in_switch = !options.no_in_switch, .in_network = options.in_network},
+      .wishes = {.in_switch = !options.no_in_switch,
+                 .in_network =
+                     options.in_network || (cluster.fabric && cluster.fabric->adding_tiers)},
       .groups = options.groups,
       .stride = options.stride,
-      .folding = options.unfolded ? Folding::kUnfolded : Folding::kFolded};
+      .folding = options.unfolded ? Folding::kUnfolded : Folding::kFolded,
+      .host_copy = options.host_copy.empty() ? Bytes() : size_of("--host-copy", options.host_copy)};
   question.collectives.reserve(kCollectives.size());
   for (const std::string& word : options.collectives) {
     if (word == "all") {
@@ -179,7 +183,8 @@ void refuse_beside_matrix(const CLI::App& command) {
                                    "--factor",
                                    "--algorithm",
                                    "--no-in-switch",
-                                   "--in-network"}) {
+                                   "--in-network",
+                                   "--host-copy"}) {
     if (command.count(option) > 0) {
       given += (given.empty() ? "" : ", ") + std::string(option);
     }
@@ -187,6 +192,13 @@ void refuse_beside_matrix(const CLI::App& command) {
   if (!given.empty()) {
     throw UsageError("towtank network: --matrix says who sends what to whom; no place for " + given,
                      "beside it may stand --protocol, --no-fold, --json and --set");
+  }
+}
+
+/// On stderr: what the cluster says and the answer does not feel.
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) {
+    fmt::print(stderr, "towtank: note: {}\n", note);
   }
 }
 
@@ -211,6 +223,7 @@ void show_pairs(const NetworkOptions& options,
   }
   const PairsReport report =
       pairs_report(cluster, profile, matrix, options.matrix, question.wishes, question.folding);
+  print_notes(report.notes);
   print(options.json ? pairs_json(report) : pairs_text(report, colour));
 }
 
@@ -227,6 +240,7 @@ void show_network(const NetworkOptions& options, Colour colour) {
     return;
   }
   const NetworkReport report = network_report(cluster, profile, question_of(options, cluster));
+  print_notes(report.notes);
   print(options.json ? network_json(report) : network_text(report, colour));
 }
 
@@ -276,6 +290,11 @@ void add_network(CLI::App& program, Invocation& invocation) {
   command->add_flag(
       "--no-in-switch", options->no_in_switch, "NVSwitches do not add (NVLS off, 8-bit integers)");
   command->add_flag("--in-network", options->in_network, "The network's switches can add (SHARP)");
+  command
+      ->add_option("--host-copy",
+                   options->host_copy,
+                   "Meanwhile every GPU copies so much to its host's memory, and back")
+      ->type_name("SIZE");
   command->add_flag(
       "--no-fold", options->unfolded, "Simulate every GPU by itself (small groups only)");
   add_overrides(*command, options->overrides);

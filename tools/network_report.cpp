@@ -21,6 +21,9 @@ std::string wire_text(const std::string& wire) {
   if (wire.starts_with("nic ")) {
     return "NIC" + wire.substr(3);
   }
+  if (wire.starts_with("pcie ")) {
+    return "PCIe" + wire.substr(4);
+  }
   return wire.starts_with("nvlink ") ? "NVLink" + wire.substr(6) : wire;
 }
 
@@ -109,6 +112,35 @@ bool something_contends(const Cluster& cluster, const PortSpeeds& speeds) {
          fabric.nics_per_gpu > 1 || fabric.gpus_per_nic > 1 || speeds.nic < cluster.nic.bandwidth;
 }
 
+/// What the cluster says and collectives do not feel.
+std::vector<std::string> notes_on(const Cluster& cluster) {
+  const auto slow = std::ranges::count_if(
+      cluster.faults, [](const GpuFault& fault) { return fault.slowdown != 1.0; });
+  if (slow == 0) {
+    return {};
+  }
+  return {fmt::format(
+      "the slowdown of {} {} has no effect here: it slows kernels in training steps, and what it "
+      "does to collectives by themselves is not modelled",
+      slow,
+      slow == 1 ? "GPU" : "GPUs")};
+}
+
+/// Adds the copies to the movement's first phase. What its flows move is counted with the
+/// protocol's overhead, which a copy does not have.
+void add_host_copies(Bytes bytes, const NetworkCost& cost, Movement& movement) {
+  if (bytes <= Bytes() || movement.phases.empty()) {
+    return;
+  }
+  std::vector<HostCopy>& copies = movement.phases.front().host_copies;
+  copies.reserve(2 * static_cast<std::size_t>(movement.members));
+  for (int member = 0; member < movement.members; ++member) {
+    for (const bool to_host : {true, false}) {
+      copies.push_back({.member = member, .to_host = to_host, .bytes = bytes * cost.nic});
+    }
+  }
+}
+
 /// Answers the calls of one question.
 class Answers {
  public:
@@ -119,8 +151,14 @@ class Answers {
         speeds_(port_speeds(cluster)),
         groups_(group_members(cluster, question.groups, question.ranks, question.stride)),
         simulated_(question.groups > 1 || question.folding == Folding::kUnfolded ||
-                   something_contends(cluster, speeds_)),
-        fabric_(simulated_ ? fabric_of(cluster) : nullptr) {}
+                   question.host_copy > Bytes() || something_contends(cluster, speeds_)),
+        fabric_(simulated_ ? fabric_of(cluster) : nullptr) {
+    if (question.host_copy > Bytes() && fabric_ == nullptr) {
+      throw InputError({.file = "cluster.fabric"},
+                       "how GPUs reach the memory of their hosts is not described",
+                       "fabric = {kind = \"nonblocking\", pcie = {generation = 5}}");
+    }
+  }
 
   NetworkReport report() {
     NetworkReport report{.cluster = cluster_.name,
@@ -130,7 +168,9 @@ class Answers {
                          .stride = question_.stride,
                          .nodes = nodes_of(groups_),
                          .tables = {},
-                         .sources = {}};
+                         .sources = {},
+                         .host_copy = question_.host_copy,
+                         .notes = notes_on(cluster_)};
     for (const Collective kind : question_.collectives) {
       NetworkTable table{.collective = std::string(name(kind)), .rows = {}};
       table.rows.reserve(question_.sizes.size());
@@ -160,6 +200,9 @@ class Answers {
       calls.push_back({.members = std::move(other.members),
                        .movement = std::move(its.movement),
                        .cost = std::move(its.cost)});
+    }
+    for (GroupCall& each : calls) {
+      add_host_copies(question_.host_copy, each.cost, each.movement);
     }
     const CollectiveRun run = run_collectives(cluster_, fabric_.get(), calls, question_.folding);
     NetworkRow result = row_of(call, first, run.time);
@@ -288,7 +331,8 @@ PairsReport pairs_report(const Cluster& cluster,
                      .fullest_port = port_text(*fullest),
                      .fullest_bytes = fullest->carried * payload,
                      .bound = run.latency + fullest->carried / fullest->capacity,
-                     .sources = {}};
+                     .sources = {},
+                     .notes = notes_on(cluster)};
   report.limit = limit_of(run, report.simulation);
   note_source(call.cost, profile, report.sources);
   return report;

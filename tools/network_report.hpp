@@ -21,6 +21,7 @@ struct NetworkQuestion {
   int groups = 1;
   int stride = 1;  // between the GPUs of a group; groups in between take the others
   Folding folding = Folding::kFolded;
+  Bytes host_copy = {};  // that every GPU meanwhile copies to its host's memory, and back
 };
 
 /// The GPUs of each group: from the cluster's first on, node by node.
@@ -34,7 +35,8 @@ int gpus_spanned(int groups, int ranks, int stride);
 
 /// Every collective at every size, in all groups at once. By the closed form where nothing contends
 /// (one group, a non-blocking network, a card of its own for every GPU, no faults, folded),
-/// otherwise simulated. Algorithm and
+/// otherwise simulated. Host copies begin with the call, whose time is until all are done, and
+/// InputError where the cluster's PCIe is not described. Algorithm and
 /// protocol are chosen as on an idle network of sound links, as NCCL's tuner does. UsageError,
 /// naming the reason, when a forced algorithm or protocol cannot run one of them or the profile
 /// does not know its costs.

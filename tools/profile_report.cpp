@@ -22,7 +22,7 @@ std::string group_name(const Op& op) {
 std::vector<LinkEntry> link_entries(const Profile& profile) {
   std::vector<LinkEntry> entries;
   for (const Medium medium : {Medium::kNvlink, Medium::kNic}) {
-    for (int i = 0; i < kTransferKinds; ++i) {
+    for (int i = 0; i < kLinkKinds; ++i) {
       const auto kind = static_cast<TransferKind>(i);
       const LinkEfficiency& link = profile.link(kind, medium);
       entries.push_back({.kind = kind,
@@ -166,8 +166,8 @@ ProfileReport profile_report(const Profile& profile) {
 }
 
 std::vector<ResolvedOp> resolved_ops(const Scenario& scenario, const Profile& profile) {
-  const OpGraph graph =
-      lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded);
+  const OpGraph graph = lower_training_step(
+      scenario.model, scenario.plan, scenario.cluster, profile, Folding::kFolded);
   const Simulation simulation{
       .graph = &graph, .profile = &profile, .communication_sms = scenario.plan.communication_sms};
   const std::vector<double> runs = runs_of_segments(graph);

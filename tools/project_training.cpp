@@ -403,7 +403,7 @@ TrainingReport project_training(const Scenario& scenario,
     plans.push_back(*shorter);
   }
   if (folding == Folding::kUnfolded) {
-    check_unfolded_size(scenario, plans);
+    check_unfolded_size(scenario, profile, plans);
   }
   const KernelTimes kernels(profile);
   const std::vector<SimulatedStep> steps =

@@ -74,11 +74,13 @@ void announce_classes(std::size_t classes) {
   }
 }
 
-void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans) {
+void check_unfolded_size(const Scenario& scenario,
+                         const Profile& profile,
+                         const std::vector<TrainingPlan>& plans) {
   double activities = 0.0;
   for (const TrainingPlan& plan : plans) {
     activities += unfolded_activities(
-        lower_training_step(scenario.model, plan, scenario.cluster, Folding::kFolded));
+        lower_training_step(scenario.model, plan, scenario.cluster, profile, Folding::kFolded));
   }
   if (activities > kMostUnfolded) {
     throw InputError({.file = "--no-fold"},
@@ -101,7 +103,8 @@ std::vector<SimulatedStep> simulate_steps(const Scenario& scenario,
                                           Engine engine) {
   std::vector<SimulatedStep> steps(plans.size());
   std::vector<Simulation> simulations;
-  const std::vector<JobLayout> jobs = lay_out(scenario.model, plans, scenario.cluster, folding);
+  const std::vector<JobLayout> jobs =
+      lay_out(scenario.model, plans, scenario.cluster, kernels.profile(), folding);
   for (const JobLayout& job : jobs) {
     if (folding == Folding::kFolded && job.classes.ranks.members.size() > kMostClasses) {
       too_much(scenario, job.classes.ranks.members.size(), "");

@@ -36,7 +36,9 @@ std::string fewer_classes(const Scenario& scenario);
 void announce_classes(std::size_t classes);
 
 /// Throws InputError when the plans without folding would take hours.
-void check_unfolded_size(const Scenario& scenario, const std::vector<TrainingPlan>& plans);
+void check_unfolded_size(const Scenario& scenario,
+                         const Profile& profile,
+                         const std::vector<TrainingPlan>& plans);
 
 /// One step of each plan, on the scenario's cluster. Says on stderr what is under way when it takes
 /// long; throws InputError, with what could be changed, when it would take hours.

@@ -41,7 +41,7 @@ std::optional<Seconds> farthest_latency(const Fabric& fabric) {
   return farthest;
 }
 
-TopologyCost cost_of(const Fabric& fabric, const NetworkCost& cost, std::int64_t endpoints) {
+TopologyCost cost_of(const Fabric& fabric, const NetworkPrice& cost, std::int64_t endpoints) {
   const NetworkPrices& prices = fabric.spec.prices;
   return {.switches = cost.switches,
           .card_cables = cost.card_cables,

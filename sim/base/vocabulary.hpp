@@ -34,8 +34,12 @@ enum class TransferKind {
   kPointToPoint,  // activations and gradients between pipeline stages
   kReduceScatter,
   kAllGather,
+  kAllReduce,
 };
-inline constexpr int kTransferKinds = 5;
+inline constexpr int kTransferKinds = 6;
+/// Of these, the first, which profiles have link efficiencies of. All-reduces cost what NCCL's
+/// algorithms do.
+inline constexpr int kLinkKinds = 5;
 
 /// Which of a GPU's ports a transfer uses.
 enum class Medium { kNvlink, kNic };
@@ -53,7 +57,7 @@ constexpr std::string_view name(Phase phase) {
 }
 constexpr std::string_view name(TransferKind kind) {
   constexpr std::array<std::string_view, kTransferKinds> kNames = {
-      "dispatch", "combine", "point-to-point", "reduce-scatter", "all-gather"};
+      "dispatch", "combine", "point-to-point", "reduce-scatter", "all-gather", "all-reduce"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 constexpr std::string_view name(Medium medium) {

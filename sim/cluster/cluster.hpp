@@ -16,6 +16,7 @@ namespace towtank {
 struct GpuLink {
   Bandwidth bandwidth;
   Seconds latency;
+  int links = 0;  // that it is made of; 0: not known
 };
 
 /// A GPU that is not as fast as the others, or whose links are not.
@@ -41,13 +42,15 @@ struct Cluster {
   int gpus_per_node = 0;
   GpuLink nvlink;
   GpuLink nic;
+  int idle = 0;  // GPUs at the end of the last node that nobody uses or pays for: less than a node
   std::vector<GpuFault> faults = {};  // at most one a GPU
   /// The wires inside nodes and between them; without it, both are non-blocking.
   std::optional<FabricSpec> fabric = {};
   /// Where the nodes are on it; without it, they are all of its nodes.
   std::optional<Placement> placement = {};
 
-  int gpus() const { return nodes * gpus_per_node; }
+  /// Those in use, which come first.
+  int gpus() const { return nodes * gpus_per_node - idle; }
 };
 
 }  // namespace towtank

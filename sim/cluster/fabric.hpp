@@ -62,6 +62,7 @@ struct FabricSize {
   int gpus_per_node = 1;
   WireSpec nvlink = {};  // of a GPU, over all NVLink switches of its node
   WireSpec nic = {};     // of a card; the latency is the cards' own and not part of the fabric's
+  int idle = 0;          // GPUs at the end of the last node that pass no traffic on
 };
 
 /// The inside of every node, and where its devices are among the vertices.

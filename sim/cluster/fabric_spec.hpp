@@ -11,6 +11,7 @@
 #include "sim/base/error.hpp"
 #include "sim/base/units.hpp"
 #include "sim/cluster/edge_list.hpp"
+#include "sim/cluster/pcie.hpp"
 
 namespace towtank {
 
@@ -126,6 +127,11 @@ struct FabricSpec {
   Seconds switch_latency = {};  // of crossing a leaf, spine or core switch
   WireSpec gpu_pcie = {};       // GPU to PCIe switch; bandwidth 0: what the kind of node has
   WireSpec nic_pcie = {};       // PCIe switch to card, likewise
+  /// Instead of the two: makes PCIe links wires by themselves, with an uplink to the host.
+  std::optional<PcieSpec> pcie = {};
+  /// Tiers of switches, from the leaves up, that add what passes them (SHARP); without it, all of
+  /// them do when the traffic asks for it.
+  std::optional<int> adding_tiers = {};
   RoutingRule routing = RoutingRule::kAdaptive;
   std::uint64_t seed = 1;  // of ECMP
   CrossRail cross_rail = CrossRail::kNvlinkLast;

@@ -1,5 +1,6 @@
 #include "sim/cluster/placement.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <optional>
@@ -50,6 +51,10 @@ Cluster on_nodes(const Cluster& whole, std::span<const int> nodes) {
   Cluster part = whole;
   part.nodes = static_cast<int>(nodes.size());
   part.placement = {.fabric_nodes = whole.nodes, .nodes = {nodes.begin(), nodes.end()}};
+  const auto partly_used = std::ranges::find(nodes, whole.idle > 0 ? whole.nodes - 1 : -1);
+  check(partly_used == nodes.end() || partly_used + 1 == nodes.end(),
+        "a node that is partly in use comes last");
+  part.idle = partly_used == nodes.end() ? 0 : whole.idle;
   part.faults.clear();
   std::unordered_map<int, int> number_of;
   for (std::size_t i = 0; i < nodes.size(); ++i) {

@@ -11,7 +11,8 @@
 namespace towtank {
 
 /// The cluster that is these nodes of another, in this order: GPUs and their faults are numbered
-/// anew, the fabric stays that of all nodes. `whole` has no placement of its own.
+/// anew, the fabric stays that of all nodes. `whole` has no placement of its own. A last node that
+/// is partly in use stays the last one, if it is among them.
 Cluster on_nodes(const Cluster& whole, std::span<const int> nodes);
 
 /// Nodes as people write them: "0-255", "0-511:2" for every second, "0-99, 300, 310-319".

@@ -61,11 +61,6 @@ Stages stages(const Fabric& fabric, int gpu, int nic) {
           .count = 2};
 }
 
-LinkId card_uplink(const Fabric& fabric, int card) {
-  const DeviceId device = fabric.node.first_nic + static_cast<DeviceId>(card);
-  return fabric.first_link(device) + fabric.ports(device) - 1;
-}
-
 /// Traffic on its way, spread over several switches of the same distance to the destination.
 using Front = std::vector<std::pair<DeviceId, double>>;
 
@@ -96,6 +91,11 @@ bool joined(const FabricSpec& spec, int a, int b) {
 
 bool neighbours(const NodeLayout& node, int a, int b) {
   return a / node.gpus == b / node.gpus;
+}
+
+/// Whether a GPU takes part, so that it can pass traffic on.
+bool in_use(const Fabric& fabric, int gpu) {
+  return gpu < fabric.gpus() - fabric.size.idle;
 }
 
 bool failures_between_switches(const Fabric& fabric) {
@@ -137,6 +137,19 @@ Router& Router::operator=(Router&&) noexcept = default;
 
 bool Router::alive(LinkId link) const {
   return !fabric_->has_failures || fabric_->link(link).bandwidth > Bandwidth();
+}
+
+LinkId Router::uplink(int card) const {
+  const DeviceId device = fabric_->node.first_nic + static_cast<DeviceId>(card);
+  return fabric_->first_link(device) + fabric_->ports(device) - 1;
+}
+
+Destination Router::destination(int card) const {
+  const auto index = static_cast<std::size_t>(card);
+  return {.leaf = fabric_->head(uplink(card)),
+          .downlink = fabric_->downlinks[index],
+          .endpoint = fabric_->endpoints[index],
+          .tree = card % fabric_->node.nics % fabric_->spec.planes};
 }
 
 void Router::route(int from_gpu,
@@ -223,12 +236,14 @@ CardWay Router::kth_way(int from, int to, int k) const {
   if (joined(fabric_->spec, a, b)) {
     return {.from_gpu = from, .from_card = out + a, .to_gpu = to, .to_card = in + b};
   }
-  if (fabric_->spec.cross_rail == CrossRail::kNvlinkFirst) {
-    const int relay = from / node.gpus * node.gpus + to % node.gpus;
-    return {.from_gpu = relay, .from_card = out + b, .to_gpu = to, .to_card = in + b};
+  const int first_relay = from / node.gpus * node.gpus + to % node.gpus;
+  const int last_relay = to / node.gpus * node.gpus + from % node.gpus;
+  const bool first = fabric_->spec.cross_rail == CrossRail::kNvlinkFirst;
+  // Only the last node has GPUs that are not in use: the other end's node has them all.
+  if (in_use(*fabric_, first ? first_relay : last_relay) == first) {
+    return {.from_gpu = first_relay, .from_card = out + b, .to_gpu = to, .to_card = in + b};
   }
-  const int relay = to / node.gpus * node.gpus + from % node.gpus;
-  return {.from_gpu = from, .from_card = out + a, .to_gpu = relay, .to_card = in + a};
+  return {.from_gpu = from, .from_card = out + a, .to_gpu = last_relay, .to_card = in + a};
 }
 
 std::vector<CardWay> Router::card_ways(int from_gpu, int to_gpu) const {
@@ -262,7 +277,8 @@ std::vector<CardWay> Router::detours(int from, int to) const {
   std::vector<CardWay> ways = detours_from(from, from, to);
   const int first = from / node.gpus * node.gpus;
   double senders = ways.empty() ? 0.0 : 1.0;
-  for (int sender = first; senders == 0.0 && sender < first + node.gpus; ++sender) {
+  for (int sender = first; senders == 0.0 && sender < first + node.gpus && in_use(*fabric_, sender);
+       ++sender) {
     const std::vector<CardWay> more = detours_from(sender, from, to);
     ways.insert(ways.end(), more.begin(), more.end());
   }
@@ -301,7 +317,8 @@ std::vector<CardWay> Router::detours_from(int sender, int from, int to) const {
   std::vector<CardWay> ways = from_sender_to(to);
   const int first = to / node.gpus * node.gpus;
   const bool direct = !ways.empty();
-  for (int receiver = first; !direct && receiver < first + node.gpus; ++receiver) {
+  for (int receiver = first; !direct && receiver < first + node.gpus && in_use(*fabric_, receiver);
+       ++receiver) {
     const std::vector<CardWay> more = from_sender_to(receiver);
     ways.insert(ways.end(), more.begin(), more.end());
   }
@@ -337,7 +354,7 @@ bool Router::card_is_sound(int gpu, int card) const {
     }
   }
   const LinkId downlink = fabric_->downlinks[static_cast<std::size_t>(card)];
-  return downlink >= 0 && alive(downlink) && alive(card_uplink(*fabric_, card));
+  return downlink >= 0 && alive(downlink) && alive(uplink(card));
 }
 
 /// Appends the crossings of a sound way.
@@ -384,25 +401,21 @@ bool Router::walk(int from_card,
                   std::vector<Crossing>& crossings) const {
   const auto from = static_cast<std::size_t>(from_card);
   const auto to = static_cast<std::size_t>(to_card);
-  const LinkId uplink = card_uplink(*fabric_, from_card);
-  if (fabric_->downlinks[from] < 0 || fabric_->downlinks[to] < 0 || !alive(uplink) ||
+  const LinkId out = uplink(from_card);
+  if (fabric_->downlinks[from] < 0 || fabric_->downlinks[to] < 0 || !alive(out) ||
       !alive(fabric_->downlinks[to])) {
     return false;
   }
   const DeviceId goal = fabric_->node.first_nic + static_cast<DeviceId>(to_card);
-  const LinkId goal_uplink = card_uplink(*fabric_, to_card);
-  const Destination destination{.leaf = fabric_->head(goal_uplink),
-                                .downlink = fabric_->downlinks[to],
-                                .endpoint = fabric_->endpoints[to],
-                                .tree = to_card % fabric_->node.nics % fabric_->spec.planes};
-  crossings.push_back({uplink, share});
-  Front front = {{fabric_->head(uplink), share}};
+  const Destination to_there = destination(to_card);
+  crossings.push_back({out, share});
+  Front front = {{fabric_->head(out), share}};
   Front next;
   NextHops hops;
   for (int hop = 0; !(front.size() == 1 && front.front().first == goal); ++hop) {
     next.clear();
     for (const auto& [at, part] : front) {
-      paths_->next_hops(at, destination, hops);
+      paths_->next_hops(at, to_there, hops);
       if (hops.size() == 0) {
         return false;
       }

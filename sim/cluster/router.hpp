@@ -33,6 +33,7 @@ struct CardWay {
 
 class NextHops;
 class SwitchPaths;
+struct Destination;
 
 /// Finds routes by the fabric's own rule, or by another. In trees a route costs well under a
 /// microsecond of arithmetic; in other networks distances to a switch are found when it is first a
@@ -56,7 +57,8 @@ class Router {
 
   /// The cards that traffic over the network from one GPU to another uses. It is spread evenly over
   /// the sender's cards, as NCCL spreads its channels, each to the receiver's card of its number;
-  /// where the network does not join these, rails are changed as the fabric says. Cards whose way
+  /// where the network does not join these, rails are changed as the fabric says (at the other end,
+  /// where that GPU is not in use). Cards whose way
   /// has failed are left out. When none is left, the traffic is spread evenly over the sound cards
   /// of the other GPUs of the node whose own cannot be used: the receiver's, or the sender's, or
   /// both, as NCCL spreads that of a GPU without a near card. Nothing when there is no way at all.
@@ -69,6 +71,13 @@ class Router {
                      double share,
                      std::vector<Crossing>& crossings) const;
 
+  /// Appends both directions of the links of a tree of switches that joins the switches of these
+  /// cards: those that the routing takes to the first card, by its own number alone, so that where
+  /// ways meet they go on as one. Trees of different first cards spread as its traffic does;
+  /// adaptive routing takes for each what D-mod-K prefers. Throws InputError naming two cards when
+  /// failures leave no way.
+  void adding_tree(std::span<const int> cards, std::vector<LinkId>& links) const;
+
  private:
   bool nvlink(int from, int to, double share, std::vector<Crossing>& crossings) const;
   CardWay kth_way(int from, int to, int k) const;
@@ -80,6 +89,8 @@ class Router {
   bool walk(int from_card, int to_card, double share, std::vector<Crossing>& crossings) const;
   int choose(const NextHops& hops, int from, int to, int hop) const;
   bool alive(LinkId link) const;
+  Destination destination(int card) const;
+  LinkId uplink(int card) const;
 
   const Fabric* fabric_;
   RoutingRule rule_;

@@ -121,11 +121,11 @@ class Counter {
 
 }  // namespace
 
-NetworkCost network_cost(const NetworkPrices& prices,
-                         int radix,
-                         std::int64_t endpoints,
-                         std::int64_t switches,
-                         std::int64_t inter_switch_links) {
+NetworkPrice network_cost(const NetworkPrices& prices,
+                          int radix,
+                          std::int64_t endpoints,
+                          std::int64_t switches,
+                          std::int64_t inter_switch_links) {
   return {.switches = static_cast<double>(switches) * radix * prices.switch_port,
           .card_cables = static_cast<double>(endpoints) * prices.card_cable,
           .switch_cables = static_cast<double>(inter_switch_links) * prices.switch_cable};

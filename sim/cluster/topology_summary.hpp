@@ -33,7 +33,7 @@ struct Oversubscription {
 
 /// Dollars for the network: switches between nodes and their cables, without network cards and
 /// without what is inside nodes.
-struct NetworkCost {
+struct NetworkPrice {
   Dollars switches = {};
   Dollars card_cables = {};
   Dollars switch_cables = {};
@@ -47,17 +47,17 @@ struct TopologySummary {
   std::vector<DeviceCount> devices;  // in the order of DeviceKind
   std::vector<LinkCount> links;
   std::vector<Oversubscription> oversubscription;
-  std::optional<NetworkCost> cost;  // none: the ideal switch is not for sale
+  std::optional<NetworkPrice> cost;  // none: the ideal switch is not for sale
 };
 
 TopologySummary summarise(const Fabric& fabric);
 
 /// What so many switches (of `radix` ports) and cables cost.
-NetworkCost network_cost(const NetworkPrices& prices,
-                         int radix,
-                         std::int64_t endpoints,
-                         std::int64_t switches,
-                         std::int64_t inter_switch_links);
+NetworkPrice network_cost(const NetworkPrices& prices,
+                          int radix,
+                          std::int64_t endpoints,
+                          std::int64_t switches,
+                          std::int64_t inter_switch_links);
 
 /// Whether a device is a switch between nodes.
 inline bool is_network_switch(DeviceKind kind) {

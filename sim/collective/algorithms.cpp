@@ -86,11 +86,11 @@ MovementPhase in_network(const CollectiveCall& call, const RailLayout& layout) {
     for (int rail = 0; rail < layout.rail_count; ++rail) {
       const int member = layout.entry(node, rail);
       phase.deliveries.push_back({.from = member,
-                                  .to = kNetworkSwitch,
+                                  .to = network_switch(rail),
                                   .medium = Medium::kNic,
                                   .bytes = each,
                                   .convoy = kWhole});
-      phase.deliveries.push_back({.from = kNetworkSwitch,
+      phase.deliveries.push_back({.from = network_switch(rail),
                                   .to = member,
                                   .medium = Medium::kNic,
                                   .bytes = each,

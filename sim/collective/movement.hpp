@@ -22,6 +22,15 @@ namespace towtank {
 inline constexpr int kNodeSwitch = -1;
 inline constexpr int kNetworkSwitch = -2;
 
+/// What the members of each rail send is added by itself: the switches of rail 0 are
+/// kNetworkSwitch, those of others below.
+constexpr int network_switch(int rail) {
+  return kNetworkSwitch - rail;
+}
+constexpr bool is_network_switch(int end) {
+  return end <= kNetworkSwitch;
+}
+
 /// A delivery that keeps pace with no other.
 inline constexpr int kByItself = -1;
 
@@ -45,6 +54,13 @@ struct Exchange {
   Bytes bytes;  // from one member to one other
 };
 
+/// A member's copy of `bytes` to the memory of its host, or from there.
+struct HostCopy {
+  int member = 0;
+  bool to_host = true;
+  Bytes bytes;
+};
+
 /// Links that the first byte crosses one after another on the longest way.
 struct Hops {
   int nvlink = 0;
@@ -56,6 +72,7 @@ struct MovementPhase {
   std::vector<Delivery> deliveries;
   std::vector<Exchange> exchanges;
   Hops hops;
+  std::vector<HostCopy> host_copies = {};  // of no algorithm: what else the members' PCIe carries
 };
 
 struct Movement {

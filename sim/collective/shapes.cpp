@@ -3,10 +3,45 @@
 #include <algorithm>
 
 namespace towtank {
+namespace {
+
+std::size_t size_of_node(const NodeMembers& node) {
+  return node.members.size();
+}
+
+}  // namespace
 
 RailLayout::RailLayout(const std::vector<Member>& all)
     : members(static_cast<int>(all.size())), nodes(by_node(all)) {
   rail_count = rails(nodes);
+  if (!even(nodes)) {
+    keep_to_common_places(all);
+  }
+}
+
+void RailLayout::keep_to_common_places(const std::vector<Member>& all) {
+  const auto place = [&all](int member) { return all[static_cast<std::size_t>(member)].place; };
+  const auto has = [&](const NodeMembers& node, int wanted) {
+    return std::ranges::find(node.members, wanted, place) != node.members.end();
+  };
+  std::vector<int> common;
+  for (const int member : std::ranges::min(nodes, {}, size_of_node).members) {
+    const int wanted = place(member);
+    if (std::ranges::all_of(nodes, [&](const NodeMembers& node) { return has(node, wanted); })) {
+      common.push_back(wanted);
+    }
+  }
+  if (static_cast<int>(common.size()) < rail_count) {
+    return;
+  }
+  entries_.reserve(nodes.size());
+  for (const NodeMembers& node : nodes) {
+    std::vector<int>& entries = entries_.emplace_back();
+    entries.reserve(common.size());
+    for (const int wanted : common) {
+      entries.push_back(*std::ranges::find(node.members, wanted, place));
+    }
+  }
 }
 
 int RailLayout::largest() const {
@@ -18,6 +53,9 @@ int RailLayout::largest() const {
 }
 
 int RailLayout::entry(int node, int rail) const {
+  if (!entries_.empty()) {
+    return entries_[static_cast<std::size_t>(node)][static_cast<std::size_t>(rail)];
+  }
   const std::vector<int>& on_node = nodes[static_cast<std::size_t>(node)].members;
   const auto place =
       static_cast<std::size_t>(rail) * on_node.size() / static_cast<std::size_t>(rail_count);
@@ -106,21 +144,19 @@ void add_trees(const RailLayout& layout,
 
 void add_in_switch(const RailLayout& layout, Bytes bytes, InSwitch how, MovementPhase& phase) {
   int convoy = kFirstNode;
-  for (const NodeMembers& node : layout.nodes) {
-    const auto size = static_cast<double>(node.members.size());
-    if (node.members.size() < 2) {
-      continue;
+  const bool reduces = how != InSwitch::kCopy;
+  const bool copies = how != InSwitch::kReduce;
+  for (int n = 0; n < layout.node_count(); ++n) {
+    const std::vector<int>& on_node = layout.nodes[static_cast<std::size_t>(n)].members;
+    for (std::size_t i = 0; on_node.size() > 1 && i < on_node.size(); ++i) {
+      const bool owns_part = layout.is_entry(n, static_cast<int>(i));
+      const Bytes part = owns_part ? bytes / layout.rail_count : Bytes{};
+      const Bytes up = (reduces ? bytes : Bytes{}) + (copies ? part : Bytes{});
+      const Bytes down = (reduces ? part : Bytes{}) + (copies ? bytes : Bytes{});
+      add(phase, on_node[i], kNodeSwitch, Medium::kNvlink, up, convoy);
+      add(phase, kNodeSwitch, on_node[i], Medium::kNvlink, down, convoy);
     }
-    const Bytes part = bytes / size;
-    const bool reduces = how != InSwitch::kCopy;
-    const bool copies = how != InSwitch::kReduce;
-    const Bytes up = (reduces ? bytes : Bytes{}) + (copies ? part : Bytes{});
-    const Bytes down = (reduces ? part : Bytes{}) + (copies ? bytes : Bytes{});
-    for (const int member : node.members) {
-      add(phase, member, kNodeSwitch, Medium::kNvlink, up, convoy);
-      add(phase, kNodeSwitch, member, Medium::kNvlink, down, convoy);
-    }
-    ++convoy;
+    convoy += on_node.size() > 1 ? 1 : 0;
   }
 }
 

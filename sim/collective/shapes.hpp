@@ -12,10 +12,12 @@ namespace towtank {
 
 /// The convoys of a phase. Rings, chains and trees are one: all their rails carry parts of the same
 /// data. What stays inside a node is one a node, what stays on a rail one a rail.
-enum Convoy : int { kWhole = 0, kFirstNode = 1 };
+enum ConvoyNumber : int { kWhole = 0, kFirstNode = 1 };
 
-/// A group's nodes, and the rails between them. Rail r enters a node at the member entry(node, r);
-/// with as many rails as members that is member r.
+/// A group's nodes, and the rails between them: as many as the node with fewest members has. Rail r
+/// enters a node at the member entry(node, r). Where all nodes have members at as many common
+/// places, rails keep to these (on a cluster whose last node is partly filled: those of the last
+/// node); else a larger node spreads them over its members. On even nodes that is member r.
 struct RailLayout {
   explicit RailLayout(const std::vector<Member>& all);
 
@@ -29,6 +31,11 @@ struct RailLayout {
   int members = 0;
   int rail_count = 0;
   std::vector<NodeMembers> nodes;
+
+ private:
+  void keep_to_common_places(const std::vector<Member>& all);
+
+  std::vector<std::vector<int>> entries_;  // (nodes, rails); empty: spread over the members
 };
 
 /// Rings through all members, one a rail, with `bytes` in all on every stretch: on one node all of
@@ -47,7 +54,8 @@ void add_trees(const RailLayout& layout,
                MovementPhase& phase);
 
 /// To the NVSwitch and back, for every member of every node that has more than one. All of it is
-/// added up there, and copied from there, once: `up` and `down` for a node of `n` members.
+/// added up there, and copied from there, once: each of the members where rails enter gets a part
+/// of the sums, and gives a part of what is copied. (In one node those are all its members.)
 enum class InSwitch { kReduceAndCopy, kReduce, kCopy };
 void add_in_switch(const RailLayout& layout, Bytes bytes, InSwitch how, MovementPhase& phase);
 

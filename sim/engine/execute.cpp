@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <queue>
-#include <span>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +12,7 @@
 #include "sim/engine/flow_clock.hpp"
 #include "sim/engine/waits.hpp"
 #include "sim/engine/ways.hpp"
+#include "sim/engine/wire_kinds.hpp"
 
 namespace towtank {
 namespace {
@@ -20,12 +21,11 @@ namespace {
 /// of sums, so that what is equal by symmetry stays so.
 constexpr double kInstant = 1e-12;
 
-/// The end of a segment or of a traffic's delay, or that of a way's next flow.
+/// The end of a segment or of a traffic's delay.
 struct Occasion {
   double time = 0.0;
-  std::uint64_t number = 0;  // what was foretold first comes first
+  std::uint64_t number = 0;  // what was foretold first comes first, the ends of flows among it
   std::uint32_t operation = Waits::kNone;
-  FlowClock::NextEnd flow = {};
 
   friend bool operator>(const Occasion& a, const Occasion& b) {
     return std::tie(a.time, a.number) > std::tie(b.time, b.number);
@@ -34,17 +34,18 @@ struct Occasion {
 
 class Executor {
  public:
-  Executor(const OpGraph& graph, const Workload& workload)
+  Executor(const OpGraph& graph, const Workload& workload, WireKinds kinds)
       : graph_(graph),
         workload_(workload),
         waits_(find_waits(graph)),
         wire_flows_(wire_flows(graph, workload)),
-        clock_(wire_flows_.ways, capacities(graph)),
-        before_(waits_.before),
+        clock_(wire_flows_.ways, capacities(graph), std::move(kinds.of_wire), kinds.ports),
+        before_(std::move(waits_.before)),
         unfinished_(before_.size(), 0),
         delayed_(before_.size(), false),
         start_(before_.size(), 0.0),
         cause_(before_.size(), -1),
+        held_by_(before_.size()),
         bytes_(wire_flows_.ways.count(), 0.0) {
     execution_.completions.reserve(before_.size());
   }
@@ -60,8 +61,12 @@ class Executor {
   void complete(std::uint32_t unit);
   void begin_ready_units();
   void foretell(double time, std::uint32_t operation);
-  void happen(const Occasion& occasion);
-  void settle_flows();
+  bool is_flow_next() const;
+  double next_time() const;
+  void happen();
+  void end_operation(std::uint32_t operation);
+  void end_flows(int way);
+  void note_holder(std::uint32_t owner, int way);
   void account_for_bytes();
 
   const OpGraph& graph_;
@@ -73,11 +78,17 @@ class Executor {
   std::vector<std::uint32_t> unfinished_;  // (units): segments, delays and flows still to end
   std::vector<bool> delayed_;              // (operations): nothing of its traffic moves yet
   std::vector<double> start_;              // (units)
-  std::vector<std::int64_t> cause_;        // (units)
-  std::deque<std::uint32_t> ready_;        // units that nothing holds back
-  std::vector<double> bytes_;              // (ways): moved by one flow of each start
+  std::vector<std::int32_t> cause_;        // (units)
+  struct Holder {
+    std::int32_t kind = -1;     // of wire
+    std::uint32_t instant = 0;  // at which flows that it held down ended last
+  };
+  std::vector<Holder> held_by_;      // (units)
+  std::deque<std::uint32_t> ready_;  // units that nothing holds back
+  std::vector<double> bytes_;        // (ways): moved by one flow of each start
   std::priority_queue<Occasion, std::vector<Occasion>, std::greater<>> occasions_;
   std::uint64_t foretold_ = 0;
+  std::uint32_t instant_ = 0;  // number of the time now
   double now_ = 0.0;
   Execution execution_;
 };
@@ -85,18 +96,44 @@ class Executor {
 Execution Executor::run() {
   begin_whatever_waits_for_nothing();
   begin_ready_units();
-  settle_flows();
-  while (!occasions_.empty()) {
-    now_ = occasions_.top().time;
-    while (!occasions_.empty() && occasions_.top().time <= now_ + kInstant) {
-      const Occasion occasion = occasions_.top();
-      occasions_.pop();
-      happen(occasion);
+  clock_.settle(now_, foretold_);
+  while (!occasions_.empty() || clock_.next() != nullptr) {
+    now_ = next_time();
+    ++instant_;
+    while (next_time() <= now_ + kInstant) {
+      happen();
     }
-    settle_flows();
+    clock_.settle(now_, foretold_);
   }
   account_for_bytes();
   return std::move(execution_);
+}
+
+bool Executor::is_flow_next() const {
+  const EndQueue::End* const flow = clock_.next();
+  return flow != nullptr &&
+         (occasions_.empty() || std::tie(flow->time, flow->number) <
+                                    std::tie(occasions_.top().time, occasions_.top().number));
+}
+
+/// Infinite when nothing is foretold.
+double Executor::next_time() const {
+  if (is_flow_next()) {
+    return clock_.next()->time;
+  }
+  return occasions_.empty() ? std::numeric_limits<double>::infinity() : occasions_.top().time;
+}
+
+/// What comes next.
+void Executor::happen() {
+  if (is_flow_next()) {
+    end_flows(clock_.next()->way);
+  } else {
+    const std::uint32_t operation = occasions_.top().operation;
+    occasions_.pop();
+    end_operation(operation);
+  }
+  begin_ready_units();
 }
 
 void Executor::begin_whatever_waits_for_nothing() {
@@ -166,19 +203,31 @@ void Executor::send(std::uint32_t operation) {
   }
 }
 
-void Executor::happen(const Occasion& occasion) {
-  if (occasion.operation != Waits::kNone) {
-    if (delayed_[occasion.operation]) {
-      delayed_[occasion.operation] = false;
-      send(occasion.operation);
-    }
-    finish_part(occasion.operation);
-  } else if (clock_.holds(occasion.flow)) {
-    for (const std::uint32_t owner : clock_.end(occasion.flow.way, now_, kInstant)) {
-      finish_part(owner);
-    }
+void Executor::end_operation(std::uint32_t operation) {
+  if (delayed_[operation]) {
+    delayed_[operation] = false;
+    send(operation);
   }
-  begin_ready_units();
+  finish_part(operation);
+}
+
+void Executor::end_flows(int way) {
+  for (const std::uint32_t owner : clock_.end(way, now_, kInstant)) {
+    note_holder(owner, way);
+    finish_part(owner);
+  }
+}
+
+/// A unit ends with the last of its flows; of several that end together, whatever their order, the
+/// kind with the least number counts.
+void Executor::note_holder(std::uint32_t owner, int way) {
+  const std::uint32_t unit = waits_.unit[owner];
+  const auto traffic = static_cast<std::size_t>(graph_.dependencies[owner].index);
+  const double since = start_[unit] + workload_.traffics[traffic].delay.si();
+  const int kind = clock_.held_most(way, since, now_);
+  Holder& holder = held_by_[unit];
+  holder.kind = holder.instant == instant_ ? std::min(holder.kind, kind) : kind;
+  holder.instant = instant_;
 }
 
 void Executor::finish_part(std::uint32_t operation) {
@@ -190,21 +239,18 @@ void Executor::finish_part(std::uint32_t operation) {
 
 void Executor::complete(std::uint32_t unit) {
   for (std::uint32_t member = unit; member != Waits::kNone; member = waits_.next[member]) {
-    const auto number = static_cast<std::int64_t>(execution_.completions.size());
-    execution_.completions.push_back(
-        {.vertex = member, .start = start_[unit], .end = now_, .cause = cause_[unit]});
+    const auto number = static_cast<std::int32_t>(execution_.completions.size());
+    execution_.completions.push_back({.vertex = member,
+                                      .start = start_[unit],
+                                      .end = now_,
+                                      .cause = cause_[unit],
+                                      .held_by = held_by_[unit].kind});
     for (const std::uint32_t waiter : waits_.waiting_for(member)) {
       cause_[waiter] = number;
       if (--before_[waiter] == 0) {
         ready_.push_back(waiter);
       }
     }
-  }
-}
-
-void Executor::settle_flows() {
-  for (const FlowClock::NextEnd& next : clock_.settle(now_)) {
-    occasions_.push({.time = next.time, .number = foretold_++, .flow = next});
   }
 }
 
@@ -220,7 +266,7 @@ void Executor::account_for_bytes() {
 }  // namespace
 
 Execution execute(const OpGraph& graph, const Workload& workload) {
-  Execution execution = Executor(graph, workload).run();
+  Execution execution = Executor(graph, workload, wire_kinds(graph)).run();
   if (execution.completions.size() < boost::num_vertices(graph.dependencies)) {
     check_graph_finishes(graph);  // says where it hangs
   }

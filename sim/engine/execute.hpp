@@ -16,7 +16,11 @@ struct Completion {
   double end = 0.0;
   /// The completion whose end let it start: the last of those it waited for, and of those that the
   /// members of its rendezvous waited for; -1 when it waited for none.
-  std::int64_t cause = -1;
+  std::int32_t cause = -1;
+  /// The kind of wire (see wire_kinds.hpp) that held down, for most of the time in which it moved,
+  /// the flow with which it ended, or with which its rendezvous did; -1 when nothing moved, or when
+  /// the engine does not tell.
+  std::int32_t held_by = -1;
 };
 
 struct Execution {

@@ -29,14 +29,15 @@ struct Ways {
 class FairShare {
  public:
   /// `capacities` of the wires in bytes per second, above 0. Every way has a hop. The ways are the
-  /// caller's.
-  FairShare(const Ways& ways, std::vector<double> capacities);
+  /// caller's. `kinds` of the wires, where it matters which kind holds a flow down; of several that
+  /// do so equally the one with the least number counts.
+  FairShare(const Ways& ways, std::vector<double> capacities, std::vector<int> kinds = {});
 
   /// A flow begins, or one ends, on `way`. Rates are those of before until settle().
   void join(int way);
   void leave(int way);
 
-  /// A way whose rate is another now.
+  /// A way whose rate is another now, or the kind of wire that holds it down.
   struct Change {
     int way = 0;
     double rate = 0.0;
@@ -50,6 +51,12 @@ class FairShare {
 
   /// Bytes per second of one flow on `way`; of no meaning while it has none.
   double rate(int way) const { return ways_of_[static_cast<std::size_t>(way)].rate; }
+
+  /// The kind of wire that holds the flows on `way` down: it is full, and no flow on it is faster.
+  /// -1 where kinds do not matter; of no meaning while the way has no flow.
+  int held_by(int way) const {
+    return held_by_.empty() ? -1 : held_by_[static_cast<std::size_t>(way)];
+  }
 
  private:
   struct Occupied {
@@ -68,10 +75,15 @@ class FairShare {
   struct Wire {
     double capacity = 0.0;
     std::vector<Occupied> by;  // ways with flows
+    double all_shares = 0.0;   // that these take
+    std::size_t open = 0;      // of them, those taken up in this round
     double room = 0.0;         // for the ways that are taken up and not held yet
     double shares = 0.0;       // that these take
+    double fastest = 0.0;      // rate of the others and of those held
     int examined = 0;
     bool changed = false;
+
+    bool is_full() const;
   };
 
   void occupy(int way);
@@ -79,16 +91,20 @@ class FairShare {
   void touch(int way);
   void take_up(int way);
   void measure_room();
+  void leave_room_for_others(Wire& wire);
   void fill();
   void hold(int wire, double rate);
   bool take_up_whoever_lost_their_bottleneck();
-  bool lost(const Wire& wire, int number, double used, double fastest, const Way& way) const;
+  bool take_up_neighbours();
+  bool find_bottleneck(int way);
   void adopt();
 
   const Ways& ways_;
   std::vector<Way> ways_of_;
   std::vector<std::size_t> place_;  // (hops of all ways): where the way stands in its wire's `by`
   std::vector<Wire> wires_;
+  std::vector<int> kinds_;    // (wires), or empty
+  std::vector<int> held_by_;  // (ways): kind of the bottleneck; empty where kinds do not matter
   std::vector<int> changed_wires_;
   int round_ = 0;
   std::vector<int> open_ways_;   // taken up in this round

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
+
+#include "sim/engine/wire_kinds.hpp"
 
 namespace towtank {
 namespace {
@@ -70,10 +73,10 @@ std::map<int, Bytes> loads_of(const Traffic& traffic, const WireTraffic& costed)
   return loads;
 }
 
-/// Which wire limits each traffic, were nothing of another kind under way: of the wires on its own
+/// A guess at what limits each traffic, where the engine does not tell: of the wires on its own
 /// ways, the one that needs longest for all that is moved in such communications in a step.
 /// Everybody communicates at about the same time, and a wire of the fabric is full of what others
-/// send.
+/// send. It is wrong where communications of other kinds are under way, or not all at once.
 class BusiestWires {
  public:
   BusiestWires(const OpGraph& graph, const Workload& workload) : graph_(graph) {
@@ -99,17 +102,14 @@ class BusiestWires {
     }
   }
 
-  /// Null for a traffic without flows.
-  const Wire* of(std::size_t traffic) const {
+  /// Of the traffic at this index, which has flows.
+  int of(std::size_t traffic) const {
     const Traffic& its = graph_.traffics[traffic];
     const std::vector<Seconds>& times = times_.at({its.group, its.kind});
-    const Wire* busiest = nullptr;
-    Seconds longest;
+    int busiest = loads_[traffic].begin()->first;
     for (const auto& [wire, load] : loads_[traffic]) {
-      const Seconds time = times[static_cast<std::size_t>(wire)];
-      if (busiest == nullptr || time > longest) {
-        busiest = &graph_.wires[static_cast<std::size_t>(wire)];
-        longest = time;
+      if (times[static_cast<std::size_t>(wire)] > times[static_cast<std::size_t>(busiest)]) {
+        busiest = wire;
       }
     }
     return busiest;
@@ -121,32 +121,80 @@ class BusiestWires {
   std::map<std::pair<GroupKind, TransferKind>, std::vector<Seconds>> times_;  // (wires)
 };
 
-std::vector<Share> traffic_shares(const Traffic& traffic,
-                                  const Wire* wire,
-                                  const Simulation& simulation) {
-  if (wire == nullptr) {
-    return {};
+/// Names traffics by the kind of wire that held them down.
+class TrafficLabels {
+ public:
+  TrafficLabels(const Simulation& simulation, const Workload& workload, LabelBook& book)
+      : simulation_(simulation),
+        workload_(workload),
+        book_(book),
+        kinds_(wire_kinds(*simulation.graph)),
+        known_(simulation.graph->traffics.size()) {}
+
+  int label(std::size_t traffic, int kind) {
+    for (const auto& [held_by, label] : known_[traffic]) {
+      if (held_by == kind) {
+        return label;
+      }
+    }
+    const Traffic& its = simulation_.graph->traffics[traffic];
+    const int label = book_.index_of({its.name, shares(its, kind >= 0 ? kind : guess(traffic))});
+    known_[traffic].emplace_back(kind, label);
+    return label;
   }
-  const std::string where = wire->rank >= 0 ? std::string(name(wire->medium)) : wire->name;
-  return {{.cause = where + " " + std::string(name(traffic.kind)),
-           .fraction = 1.0,
-           .error = simulation.profile->link(traffic.kind, wire->medium).error}};
-}
+
+ private:
+  /// -1 for a traffic without flows.
+  int guess(std::size_t traffic) {
+    if (simulation_.graph->traffics[traffic].flows.empty()) {
+      return -1;
+    }
+    if (!busiest_) {
+      busiest_.emplace(*simulation_.graph, workload_);
+    }
+    return kinds_.of_wire[static_cast<std::size_t>(busiest_->of(traffic))];
+  }
+
+  std::vector<Share> shares(const Traffic& traffic, int kind) const {
+    if (kind < 0 || traffic.flows.empty()) {
+      return {};
+    }
+    const WireKind& wires = kinds_.kinds[static_cast<std::size_t>(kind)];
+    return {{.cause = wires.name + " " + std::string(name(traffic.kind)),
+             .fraction = 1.0,
+             .error = traffic.cost ? traffic.cost->error
+                                   : simulation_.profile->link(traffic.kind, wires.medium).error}};
+  }
+
+  const Simulation& simulation_;
+  const Workload& workload_;
+  LabelBook& book_;
+  WireKinds kinds_;
+  std::vector<std::vector<std::pair<int, int>>> known_;  // (traffics): kind, label
+  std::optional<BusiestWires> busiest_;
+};
 
 }  // namespace
 
-Labels label_operations(const Simulation& simulation, const Workload& workload) {
+Labels label_operations(const Simulation& simulation,
+                        const Workload& workload,
+                        const Execution& execution) {
   const OpGraph& graph = *simulation.graph;
   Labels result;
   LabelBook book(result.labels);
+  std::vector<int> of_segment;
+  of_segment.reserve(graph.segments.size());
   for (const Segment& segment : graph.segments) {
-    result.of_segment.push_back(book.index_of({segment.name, segment_shares(segment, simulation)}));
+    of_segment.push_back(book.index_of({segment.name, segment_shares(segment, simulation)}));
   }
-  const BusiestWires busiest(graph, workload);
-  for (std::size_t i = 0; i < graph.traffics.size(); ++i) {
-    const Traffic& traffic = graph.traffics[i];
-    const auto shares = traffic_shares(traffic, busiest.of(i), simulation);
-    result.of_traffic.push_back(book.index_of({traffic.name, shares}));
+  TrafficLabels traffics(simulation, workload, book);
+  result.of.reserve(execution.completions.size());
+  for (const Completion& completion : execution.completions) {
+    const Node& node = graph.dependencies[static_cast<Vertex>(completion.vertex)];
+    const auto index = static_cast<std::size_t>(node.index);
+    result.of.push_back(node.work == Node::Work::kSegment
+                            ? of_segment[index]
+                            : traffics.label(index, completion.held_by));
   }
   return result;
 }

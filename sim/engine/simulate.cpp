@@ -20,18 +20,16 @@ std::vector<Event> events_of(const OpGraph& graph,
                              const std::vector<Completion>& completions) {
   std::vector<Event> events;
   events.reserve(completions.size());
-  for (const Completion& completion : completions) {
-    const auto vertex = static_cast<Vertex>(completion.vertex);
-    const Node& node = graph.dependencies[vertex];
-    const auto& label_of =
-        node.work == Node::Work::kSegment ? labels.of_segment : labels.of_traffic;
-    events.push_back({.label = label_of[static_cast<std::size_t>(node.index)],
+  for (std::size_t i = 0; i < completions.size(); ++i) {
+    const Completion& completion = completions[i];
+    const Node& node = graph.dependencies[static_cast<Vertex>(completion.vertex)];
+    events.push_back({.label = labels.of[i],
                       .rank = node.rank,
                       .slot = node.slot,
                       .stream = node.stream,
                       .start = completion.start,
                       .end = completion.end,
-                      .cause = static_cast<std::int32_t>(completion.cause)});
+                      .cause = completion.cause});
   }
   return events;
 }
@@ -86,7 +84,8 @@ Timeline simulate(const Simulation& simulation) {
   const Execution execution = simulation.engine == Engine::kSimGrid
                                   ? execute_on_simgrid(graph, workload)
                                   : execute(graph, workload);
-  Timeline timeline = timeline_of(simulation, label_operations(simulation, workload), execution);
+  Timeline timeline =
+      timeline_of(simulation, label_operations(simulation, workload, execution), execution);
   timeline.wall_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return timeline;
 }

@@ -18,12 +18,18 @@ Seconds cost_segment(const Segment& segment, const Simulation& simulation) {
 }
 
 WireTraffic cost_traffic(const Traffic& traffic, const Simulation& simulation) {
-  WireTraffic wire;
+  WireTraffic wire{.delay = traffic.cost ? traffic.cost->delay : Seconds(), .flows = {}};
   wire.flows.reserve(traffic.flows.size());
   for (const Flow& flow : traffic.flows) {
+    if (traffic.cost) {
+      wire.flows.push_back(
+          flow.bytes / (flow.medium == Medium::kNvlink ? traffic.cost->nvlink : traffic.cost->nic));
+      continue;
+    }
     const LinkEfficiency& link = simulation.profile->link(traffic.kind, flow.medium);
     const double efficiency = traffic.shares_gpu ? link.shared : link.alone;
-    check(efficiency > 0.0 && flow.copies >= 1, "a flow has copies and moves at some speed");
+    check(efficiency > 0.0 && (flow.copies >= 1 || flow.is_convoy),
+          "a flow has copies and moves at some speed");
     wire.delay = std::max(wire.delay, link.start_up + flow.latency);
     wire.flows.push_back(flow.bytes / efficiency);
   }

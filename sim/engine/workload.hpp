@@ -30,7 +30,8 @@ int sms_of_segment(const Simulation& simulation, bool shares_gpu);
 Estimate kernel_estimate(const Simulation& simulation, const Op& op, int sms);
 
 /// Segments last the sum of their kernels' estimates and launches, on a sound GPU. Flows carry
-/// payload over efficiency; the delay is the largest start-up plus latency of a traffic's flows.
+/// payload over efficiency; the delay is the largest start-up plus latency of a traffic's flows, or
+/// what its collective costs.
 Workload cost_operations(const Simulation& simulation);
 
 }  // namespace towtank

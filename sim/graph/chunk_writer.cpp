@@ -90,12 +90,13 @@ class ProgramWriter {
 
   TokenShard shard_of(int sim) const {
     const TokenShard balanced = job_.plan.token_shard(job_.model.moe.experts, job_.model.moe.top_k);
-    if (!job_.experts) {
+    const int rank = writer_.rank(sim);
+    const UnevenGroup* const group = job_.experts ? job_.experts->of(rank) : nullptr;
+    if (group == nullptr) {
       return balanced;
     }
-    const int place = job_.mesh.position(writer_.rank(sim)) % job_.plan.expert;
     const auto copies = static_cast<double>(job_.plan.tokens_per_rank() * job_.model.moe.top_k);
-    return job_.experts->shard(balanced, at(place), copies);
+    return group->shard(balanced, job_.experts->place(rank), copies);
   }
 
   void write_program(int sim) {

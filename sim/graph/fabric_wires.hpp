@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,7 +14,10 @@
 #include "sim/cluster/cluster.hpp"
 #include "sim/cluster/fabric.hpp"
 #include "sim/cluster/router.hpp"
+#include "sim/graph/fabric_ports.hpp"
+#include "sim/graph/flow_units.hpp"
 #include "sim/graph/ports.hpp"
+#include "sim/graph/tree_bundles.hpp"
 
 namespace towtank {
 
@@ -53,67 +57,72 @@ struct FabricPath {
 /// GPUs are numbered as the cluster's, wherever its nodes are on the fabric.
 class FabricWires {
  public:
-  /// `cluster.fabric` is there; the cluster outlives this. Throws InputError as make_fabric(), and
-  /// for a failed link between a GPU and an NVLink switch.
+  /// `cluster.fabric` is there; the cluster outlives this. Throws InputError as make_fabric() and
+  /// FabricPorts.
   explicit FabricWires(const Cluster& cluster);
 
   /// Wires crossed so far, in the order in which they were first crossed.
   const std::vector<FabricWire>& wires() const { return wires_; }
 
-  int units() const { return units_; }
+  int units() const { return units_.units(); }
 
   /// From now on units get finer where traffic divides into parts that are no multiple of one: ask
   /// for all ways again until units() stays. Starts with the coarsest; before the first way.
   void let_units_grow();
 
-  /// A GPU's port of this medium, in each direction: all its cards together as far as PCIe lets
-  /// them work, and what faults leave. A port of which faults leave nothing carries nothing either:
-  /// it is given as it would be without them.
-  Bandwidth port(int gpu, Medium medium) const;
-
-  /// A card's cable, or its PCIe link below a PCIe switch where that is narrower. Cards are
-  /// numbered node by node of the fabric.
-  Bandwidth card(int card) const;
+  /// As FabricPorts.
+  Bandwidth port(int gpu, Medium medium) const { return ports_.port(gpu, medium); }
+  Bandwidth network_speed(int gpu) const { return ports_.network_speed(gpu); }
+  Bandwidth card(int card) const { return ports_.card(card); }
 
   /// What network traffic from one GPU to another crosses. Throws InputError when no way is left,
   /// and when spreading divides the traffic into parts that are no multiple of a unit. The result
   /// is good until the next call.
   const FabricPath& between(int from_gpu, int to_gpu);
 
+  /// What a stream crosses that the network's switches add up from all these GPUs, and copy back to
+  /// all of them (SHARP): every wire of a tree of switches once in each direction, however many are
+  /// behind it. The tree is that of the ways to the first GPU's switch; where adaptive routing
+  /// spreads traffic evenly, so are trees. Ports are the caller's, and no latency is given. Throws
+  /// InputError as between(), where the GPUs' own cards are not joined by the network alone or do
+  /// not share the stream alike, and where a tier does not add. Good until the next call.
+  const FabricPath& added_up(std::span<const int> gpus);
+
+  /// What a copy between a GPU and its host's memory crosses: the GPU's PCIe link, and the uplink
+  /// of its PCIe switch. Out: to the host. Throws InputError where PCIe is not described. Good
+  /// until the next call.
+  const FabricPath& host_copy(int gpu, PortSide side);
+
  private:
   using Key = std::uint64_t;
 
-  int on_fabric(int gpu) const;
-  int of_cluster(int gpu_on_fabric) const;
-  void check_faults() const;
-  void note_slow_cables();
-  int units_of_a_flow() const;
-  Bandwidth network_port(int gpu) const;
-  Bandwidth nvlink_port(int gpu) const;
+  struct AddingTree;
 
+  void begin_path();
   void follow(const CardWay& way, int from_gpu, int to_gpu);
   void pass_ports(const CardWay& way, int from_gpu, int to_gpu);
   void cross_tree(const Tree& tree, const CardWay& way);
   void cross_links(const CardWay& way, const std::vector<Crossing>& route);
+  void cross_link(LinkId link, double share);
   void cross_card(int card, PortSide side, double share);
+  void cross_pcie(int gpu_on_fabric, PortSide side, double share);
+  void cross_end(int gpu_on_fabric, int card, PortSide side, double share);
   void add_share(int wire, double share);
-  int units_of(double share);
   Seconds latency_of_climb(std::size_t crossed, const CardWay& way);
   int wire(Key key, const std::string& name, Bandwidth capacity, int cables);
-  const Tree* even_tree(int card) const;
+
+  std::vector<AddingTree> adding_trees(std::span<const int> gpus) const;
+  void cross_even_tree(const Tree& tree, const AddingTree& adding);
+  void cross_chosen_tree(const AddingTree& adding);
+  void check_tiers_add(int tiers) const;
 
   const Cluster& cluster_;
   Fabric fabric_;
   Router router_;
-  std::vector<int> cluster_node_;     // of each of the fabric's; -1: not the cluster's
-  std::map<int, double> nic_faults_;  // of GPUs: fraction of the network port that is left
-  std::map<int, double> nvlink_faults_;
-  bool uneven_ = false;  // no even trees, or failures in some: cables carry unequally much
-  /// Of the cables that join a subtree of a tree to what is above it, the health of the worst.
-  std::map<Key, double> worst_cable_;
+  FabricPorts ports_;
+  TreeBundles bundles_;
   bool cards_are_wires_ = false;  // a card can be full although its GPU's port is not
-  int units_ = 1;
-  bool units_grow_ = false;
+  FlowUnits units_;
   std::vector<FabricWire> wires_;
   std::unordered_map<Key, int> known_;
   FabricPath path_;                                  // found last

@@ -1,7 +1,10 @@
 #include "sim/graph/graph_writer.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
+
+#include <boost/functional/hash.hpp>
 
 #include "sim/base/error.hpp"
 #include "sim/graph/ports.hpp"
@@ -13,22 +16,31 @@ std::size_t at(int index) {
   return static_cast<std::size_t>(index);
 }
 
-/// What tells the flows of one rank's traffics of a kind apart.
-std::vector<double> fingerprint(const std::vector<Flow>& flows) {
-  std::vector<double> numbers;
-  for (const Flow& flow : flows) {
-    numbers.insert(numbers.end(),
-                   {static_cast<double>(flow.destination),
-                    static_cast<double>(flow.medium),
-                    flow.bytes.si(),
-                    static_cast<double>(flow.copies),
-                    flow.latency.si()});
+/// Equal for equal traffics.
+std::size_t hash_of(const Traffic& traffic) {
+  std::size_t hash = static_cast<std::size_t>(traffic.kind) * 2 + (traffic.shares_gpu ? 1U : 0U);
+  for (const Flow& flow : traffic.flows) {
+    boost::hash_combine(hash, flow.destination);
+    boost::hash_combine(hash, flow.bytes.si());
+    boost::hash_combine(hash, flow.copies);
     for (const Hop& hop : flow.hops) {
-      numbers.insert(numbers.end(),
-                     {static_cast<double>(hop.wire), static_cast<double>(hop.times)});
+      boost::hash_combine(hash, hop.wire);
+      boost::hash_combine(hash, hop.times);
     }
   }
-  return numbers;
+  return hash;
+}
+
+/// Whether one member's flows are those of the whole group.
+bool moves_at_one_pace(const Traffic& traffic) {
+  return std::ranges::any_of(traffic.flows, [](const Flow& flow) { return flow.is_convoy; });
+}
+
+TransferKind transfer_kind(Collective kind) {
+  if (kind == Collective::kAllReduce) {
+    return TransferKind::kAllReduce;
+  }
+  return kind == Collective::kAllGather ? TransferKind::kAllGather : TransferKind::kReduceScatter;
 }
 
 }  // namespace
@@ -88,16 +100,19 @@ void GraphWriter::context(Chain& chain, TransferKind kind) {
   repeat(chain, entry->second);
 }
 
-void GraphWriter::ring(
-    Chain& chain, TransferKind kind, GroupKind of, const std::vector<int>& group, Bytes size) {
-  Traffic traffic = traffic_->ring(kind, rank(chain.sim), group, size);
-  traffic.group = of;
-  if (traffic.flows.empty()) {
-    return;
+void GraphWriter::collective(Chain& chain,
+                             GroupKind of,
+                             const std::vector<int>& group,
+                             const ReplicaCollective& what) {
+  const TunedCollective& tuned =
+      job_.tuner->tune(what.kind, what.bytes, members_of(job_.mesh, group, job_.first_gpu));
+  for (Traffic& traffic :
+       traffic_->collective(transfer_kind(what.kind), of, rank(chain.sim), group, tuned)) {
+    const Meeting meeting = meet(chain.sim, StreamKind::kData, group_number(group));
+    traffic.led_by_another = moves_at_one_pace(traffic) && !meeting.is_first;
+    send(
+        chain, StreamKind::kData, traffic_index(chain.sim, std::move(traffic)), meeting.rendezvous);
   }
-  const Meeting meeting = meet(chain.sim, StreamKind::kData, group_number(group));
-  traffic.led_by_another = !meeting.is_first;
-  send(chain, StreamKind::kData, traffic_index(chain.sim, std::move(traffic)), meeting.rendezvous);
 }
 
 void GraphWriter::boundary(Chain& chain, int to_rank) {
@@ -170,13 +185,15 @@ void GraphWriter::send(Chain& chain, StreamKind stream, int traffic, int rendezv
 }
 
 int GraphWriter::traffic_index(int sim, Traffic traffic) {
-  const auto [entry, is_new] = traffics_.try_emplace(
-      {sim, traffic.kind, traffic.shares_gpu, traffic.led_by_another, fingerprint(traffic.flows)},
-      static_cast<int>(graph_.traffics.size()));
-  if (is_new) {
-    graph_.traffics.push_back(std::move(traffic));
+  std::vector<int>& alike = traffics_[{sim, hash_of(traffic)}];
+  for (const int index : alike) {
+    if (graph_.traffics[at(index)] == traffic) {
+      return index;
+    }
   }
-  return entry->second;
+  alike.push_back(static_cast<int>(graph_.traffics.size()));
+  graph_.traffics.push_back(std::move(traffic));
+  return alike.back();
 }
 
 /// Groups with equally many members of each class are one; -1 where one simulated rank would meet

@@ -9,6 +9,7 @@
 
 #include "sim/graph/job_layout.hpp"
 #include "sim/graph/op_graph.hpp"
+#include "sim/graph/replica_collectives.hpp"
 #include "sim/graph/traffic.hpp"
 
 namespace towtank {
@@ -50,9 +51,11 @@ class GraphWriter {
   /// Gathering of the sequence's compressed keys and values, or the return of their gradients.
   void context(Chain& chain, TransferKind kind);
 
-  /// Reduce-scatter or all-gather of `size` on the data stream, over the replicas in `group`.
-  void ring(
-      Chain& chain, TransferKind kind, GroupKind of, const std::vector<int>& group, Bytes size);
+  /// A collective on the data stream, over the replicas in `group`.
+  void collective(Chain& chain,
+                  GroupKind of,
+                  const std::vector<int>& group,
+                  const ReplicaCollective& what);
 
   /// A chunk's result to the same position of another pipeline rank.
   void boundary(Chain& chain, int to_rank);
@@ -83,10 +86,8 @@ class GraphWriter {
   const JobLayout& job_;
   OpGraph& graph_;
   std::optional<TrafficMaker> traffic_;  // once the graph has its ports
-  // (rank, kind, shares_gpu, led_by_another, bytes and destinations of the flows) -> index: equal
-  // traffics are one.
-  std::map<std::tuple<int, TransferKind, bool, bool, std::vector<double>>, int> traffics_;
-  std::map<std::vector<int>, int> groups_;             // members -> number
+  std::map<std::pair<int, std::size_t>, std::vector<int>> traffics_;  // (sim, hash): equal are one
+  std::map<std::vector<int>, int> groups_;                            // members -> number
   std::map<std::map<int, int>, int> kinds_of_groups_;  // members of each class -> number
   std::map<std::tuple<int, TransferKind, bool>, Repeated> repeated_;  // sim, kind, shares_gpu
   std::map<std::pair<int, int>, int> boundaries_;                     // (sim, to rank) -> traffic

@@ -9,28 +9,37 @@
 namespace towtank {
 namespace {
 
+/// The members ascend.
 int nodes_of(const Mesh& mesh, const std::vector<int>& group) {
-  std::set<int> nodes;
+  int nodes = 0;
+  int last = -1;
   for (const int rank : group) {
-    nodes.insert(mesh.node(rank));
+    nodes += mesh.node(rank) != last ? 1 : 0;
+    last = mesh.node(rank);
   }
-  return static_cast<int>(nodes.size());
+  return nodes;
 }
 
 GroupSet pipelines(const JobLayout& job) {
-  std::vector<int> group;
-  group.reserve(static_cast<std::size_t>(job.plan.pipeline));
-  for (int pipeline = 0; pipeline < job.plan.pipeline; ++pipeline) {
-    group.push_back(job.mesh.rank(pipeline, 0));
+  GroupSet result{.groups = job.plan.data, .ranks = job.plan.pipeline};
+  std::vector<int> group(static_cast<std::size_t>(job.plan.pipeline));
+  for (int position = 0; position < job.plan.data; ++position) {
+    for (int pipeline = 0; pipeline < job.plan.pipeline; ++pipeline) {
+      group[static_cast<std::size_t>(pipeline)] = job.mesh.rank(pipeline, position);
+    }
+    result.nodes = std::max(result.nodes, nodes_of(job.mesh, group));
   }
-  return {.groups = job.plan.data, .ranks = job.plan.pipeline, .nodes = nodes_of(job.mesh, group)};
+  return result;
 }
 
-/// Groups of neighbouring ranks, all like this one.
-GroupSet neighbours(const JobLayout& job, const std::vector<int>& group) {
-  return {.groups = job.mesh.ranks() / static_cast<int>(group.size()),
-          .ranks = static_cast<int>(group.size()),
-          .nodes = nodes_of(job.mesh, group)};
+/// Groups of so many neighbouring ranks.
+GroupSet neighbours(const JobLayout& job, int ranks) {
+  GroupSet result{.groups = job.mesh.ranks() / ranks, .ranks = ranks};
+  for (int first = 0; first < job.mesh.ranks(); first += ranks) {
+    const int nodes = job.mesh.node(first + ranks - 1) - job.mesh.node(first) + 1;
+    result.nodes = std::max(result.nodes, nodes);
+  }
+  return result;
 }
 
 /// Replicas of the stages that the same pipeline ranks hold.
@@ -42,12 +51,14 @@ GroupSet replicas(const JobLayout& job, GroupKind kind) {
   const bool dense = kind == GroupKind::kDenseReplicas;
   GroupSet result;
   for (const std::vector<int>& ranks : hosts) {
-    const std::vector<int> group =
-        dense ? job.mesh.dense_replicas(ranks)
-              : job.mesh.expert_replicas(ranks, job.mesh.rank(ranks.front(), 0));
     result.groups += dense ? 1 : job.plan.expert;
-    result.ranks = static_cast<int>(group.size());
-    result.nodes = std::max(result.nodes, nodes_of(job.mesh, group));
+    for (int place = 0; place < (dense ? 1 : job.plan.expert); ++place) {
+      const std::vector<int> group =
+          dense ? job.mesh.dense_replicas(ranks)
+                : job.mesh.expert_replicas(ranks, job.mesh.rank(ranks.front(), place));
+      result.ranks = static_cast<int>(group.size());
+      result.nodes = std::max(result.nodes, nodes_of(job.mesh, group));
+    }
   }
   return result;
 }
@@ -77,6 +88,25 @@ struct RankTraffic {
 };
 
 using Kind = std::pair<GroupKind, TransferKind>;
+
+/// Of each kind of communication, the collectives' algorithms and protocols: "ring simple", or
+/// several.
+std::map<Kind, std::string> how(const OpGraph& graph) {
+  std::map<Kind, std::set<std::string>> all;
+  for (const Traffic& traffic : graph.traffics) {
+    if (!traffic.algorithm.empty()) {
+      all[{traffic.group, traffic.kind}].insert(traffic.algorithm);
+    }
+  }
+  std::map<Kind, std::string> result;
+  for (const auto& [kind, algorithms] : all) {
+    for (const std::string& algorithm : algorithms) {
+      std::string& text = result[kind];
+      text += (text.empty() ? "" : ", ") + algorithm;
+    }
+  }
+  return result;
+}
 
 /// (simulated ranks) of each kind of communication. The members of a group that one of them leads
 /// send as much as that one does.
@@ -112,9 +142,9 @@ GroupSet groups_of(const JobLayout& job, GroupKind kind) {
     case GroupKind::kPipeline:
       return pipelines(job);
     case GroupKind::kExperts:
-      return neighbours(job, job.mesh.expert_group(0));
+      return neighbours(job, job.plan.expert);
     case GroupKind::kContext:
-      return neighbours(job, job.mesh.context_group(0));
+      return neighbours(job, job.plan.context);
     case GroupKind::kExpertReplicas:
     case GroupKind::kDenseReplicas:
       break;
@@ -124,6 +154,7 @@ GroupSet groups_of(const JobLayout& job, GroupKind kind) {
 
 std::vector<GroupTraffic> group_traffic(const JobLayout& job, const OpGraph& graph) {
   std::vector<GroupTraffic> result;
+  const std::map<Kind, std::string> algorithms = how(graph);
   for (const auto& [kind, of_ranks] : traffic_of_ranks(graph)) {
     const auto [group, transfer] = kind;
     GroupTraffic traffic{.group = group, .transfer = transfer, .among = groups_of(job, group)};
@@ -136,6 +167,9 @@ std::vector<GroupTraffic> group_traffic(const JobLayout& job, const OpGraph& gra
       traffic.most.nic = std::max(traffic.most.nic, own.sent.nic);
     }
     traffic.mean = times(1.0 / job.mesh.ranks(), traffic.total);
+    if (const auto found = algorithms.find(kind); found != algorithms.end()) {
+      traffic.how = found->second;
+    }
     result.push_back(traffic);
   }
   return result;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sim/base/units.hpp"
@@ -36,6 +37,7 @@ struct GroupTraffic {
   PortBytes mean = {};   // of what the ranks of the job send
   PortBytes most = {};   // that a rank sends
   PortBytes total = {};  // of all ranks
+  std::string how = {};  // algorithms and protocols, "ring simple"; empty: not a collective's
 };
 
 /// What is sent at all, in the order of the groups' kinds. Folded or not makes no difference. The

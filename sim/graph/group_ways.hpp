@@ -11,8 +11,9 @@
 
 namespace towtank {
 
-/// Calls `visit(from, to)` for each pair of members at equal places: of neighbouring nodes in a
-/// ring, or of all nodes.
+/// Calls `visit(from, to)` for each member of a node and the one that stands at its place on
+/// another: of neighbouring nodes in a ring, or of all nodes, and then both ways. (Where nodes hold
+/// different numbers of members, several stand at one place of the smaller node.)
 template <typename Visit>
 void for_each_way(const GroupLayout& group, bool ring, Visit visit) {
   const std::size_t nodes = group.nodes();
@@ -20,7 +21,13 @@ void for_each_way(const GroupLayout& group, bool ring, Visit visit) {
     const std::span<const int> members = group.node(node);
     for (std::size_t place = 0; place < members.size(); ++place) {
       for (std::size_t step = 1; step < (ring && nodes > 1 ? 2 : nodes); ++step) {
-        visit(members[place], group.at_place((node + step) % nodes, place));
+        const std::size_t other = (node + step) % nodes;
+        visit(members[place], group.at_place(other, place));
+        const std::span<const int> there = group.node(other);
+        for (std::size_t more = place + members.size(); !ring && more < there.size();
+             more += members.size()) {
+          visit(members[place], there[more]);
+        }
       }
     }
   }

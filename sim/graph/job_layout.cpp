@@ -7,36 +7,12 @@
 
 #include "sim/base/error.hpp"
 #include "sim/graph/full_wires.hpp"
+#include "sim/graph/port_speeds.hpp"
 #include "sim/graph/ports.hpp"
 #include "sim/graph/training_relations.hpp"
 
 namespace towtank {
 namespace {
-
-JobLayout without_classes(const Architecture& model,
-                          const TrainingPlan& plan,
-                          const Cluster& cluster) {
-  const Schedule schedule = make_schedule(plan.schedule,
-                                          {.ranks = plan.pipeline,
-                                           .micro_batches = plan.micro_batches(),
-                                           .interleave = plan.interleave});
-  const Mesh mesh(plan, cluster.gpus_per_node);
-  return {.model = model,
-          .plan = plan,
-          .cluster = cluster,
-          .mesh = mesh,
-          .schedule = schedule,
-          .stages = make_stages(model, plan, schedule.stages),
-          .classes = {},
-          .experts = uneven_experts(model, plan, mesh),
-          .fabric = nullptr,
-          .first_gpu = 0,
-          .can_be_full = {}};
-}
-
-const UnevenExperts* experts_of(const JobLayout& job) {
-  return job.experts ? &*job.experts : nullptr;
-}
 
 /// What two jobs on one cluster share when their ranks are related alike.
 struct Kinship {
@@ -46,6 +22,8 @@ struct Kinship {
   int context = 1;
   ScheduleKind schedule = ScheduleKind::k1F1B;
   int interleave = 1;
+  int zero_stage = 1;
+  CollectivePlan collectives;
   std::vector<std::uint64_t> attributes;
 
   friend bool operator==(const Kinship&, const Kinship&) = default;
@@ -58,7 +36,9 @@ Kinship kinship(const JobLayout& job) {
           .context = job.plan.context,
           .schedule = job.plan.schedule,
           .interleave = job.plan.interleave,
-          .attributes = rank_attributes(job.mesh, job.schedule, job.cluster, experts_of(job))};
+          .zero_stage = job.plan.zero_stage,
+          .collectives = job.plan.collectives,
+          .attributes = rank_attributes(job)};
 }
 
 /// All ports of the ranks, as OpGraph::wires has them.
@@ -108,10 +88,8 @@ void classify(Folding folding, JobLayout& job) {
     job.classes.ranks = unfolded(job.mesh.ranks());
     return;
   }
-  RankRelations relations = in_one_unit(job.fabric.get(), [&job] {
-    return training_relations(
-        job.mesh, job.schedule, job.cluster, experts_of(job), job.fabric.get());
-  });
+  RankRelations relations =
+      in_one_unit(job.fabric.get(), [&job] { return training_relations(job); });
   if (folding == Folding::kUnfolded) {
     job.classes = {.ranks = unfolded(job.mesh.ranks()),
                    .wires = unfolded(static_cast<int>(relations.wires.size()))};
@@ -186,20 +164,39 @@ Partition part_of(const Partition& all, int first, int count) {
 RankRelations relations_together(const std::vector<JobLayout>& jobs) {
   RankRelations relations;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const JobLayout& job = jobs[i];
-    append(
-        training_relations(
-            job.mesh, job.schedule, job.cluster, experts_of(job), job.fabric.get(), job.first_gpu),
-        static_cast<int>(i),
-        relations);
+    append(training_relations(jobs[i]), static_cast<int>(i), relations);
   }
   return relations;
 }
 
 }  // namespace
 
+JobLayout cut_up(const Architecture& model,
+                 const TrainingPlan& plan,
+                 const Cluster& cluster,
+                 const Profile& profile) {
+  const Schedule schedule = make_schedule(plan.schedule,
+                                          {.ranks = plan.pipeline,
+                                           .micro_batches = plan.micro_batches(),
+                                           .interleave = plan.interleave});
+  const Mesh mesh(plan, cluster.gpus_per_node);
+  return {.model = model,
+          .plan = plan,
+          .cluster = cluster,
+          .mesh = mesh,
+          .schedule = schedule,
+          .stages = make_stages(model, plan, schedule.stages),
+          .classes = {},
+          .experts = uneven_experts(model, plan, mesh),
+          .fabric = nullptr,
+          .first_gpu = 0,
+          .can_be_full = {},
+          .tuner = std::make_shared<Tuner>(profile, port_speeds(cluster), plan.collectives)};
+}
+
 std::vector<JobLayout> lay_out_together(std::span<const Tenant> tenants,
                                         const Cluster& together,
+                                        const Profile& profile,
                                         Folding folding) {
   const std::shared_ptr<FabricWires> fabric = growing_wires(together);
   std::vector<JobLayout> jobs;
@@ -208,7 +205,7 @@ std::vector<JobLayout> lay_out_together(std::span<const Tenant> tenants,
   int first_gpu = 0;
   for (const Tenant& tenant : tenants) {
     JobLayout& job =
-        jobs.emplace_back(without_classes(*tenant.model, *tenant.plan, *tenant.cluster));
+        jobs.emplace_back(cut_up(*tenant.model, *tenant.plan, *tenant.cluster, profile));
     job.fabric = fabric;
     job.first_gpu = first_gpu;
     first_gpu += job.mesh.ranks();
@@ -235,13 +232,14 @@ std::vector<JobLayout> lay_out_together(std::span<const Tenant> tenants,
 std::vector<JobLayout> lay_out(const Architecture& model,
                                std::span<const TrainingPlan> plans,
                                const Cluster& cluster,
+                               const Profile& profile,
                                Folding folding) {
   std::vector<JobLayout> jobs;
   jobs.reserve(plans.size());
   std::vector<Kinship> kinships;
   const std::shared_ptr<FabricWires> fabric = cluster.fabric ? growing_wires(cluster) : nullptr;
   for (const TrainingPlan& plan : plans) {
-    JobLayout& job = jobs.emplace_back(without_classes(model, plan, cluster));
+    JobLayout& job = jobs.emplace_back(cut_up(model, plan, cluster, profile));
     job.fabric = fabric;
     kinships.push_back(kinship(job));
     const auto kin = std::ranges::find(kinships, kinships.back());
@@ -259,8 +257,9 @@ std::vector<JobLayout> lay_out(const Architecture& model,
 JobLayout lay_out(const Architecture& model,
                   const TrainingPlan& plan,
                   const Cluster& cluster,
+                  const Profile& profile,
                   Folding folding) {
-  return lay_out(model, std::span(&plan, 1), cluster, folding).front();
+  return lay_out(model, std::span(&plan, 1), cluster, profile, folding).front();
 }
 
 }  // namespace towtank

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/cluster/cluster.hpp"
+#include "sim/collective/tuner.hpp"
 #include "sim/graph/fabric_wires.hpp"
 #include "sim/graph/rank_classes.hpp"
 #include "sim/graph/uneven_experts.hpp"
@@ -21,7 +22,7 @@ namespace towtank {
 /// Whether one rank stands for all that behave like it, or every rank is in the graph.
 enum class Folding { kFolded, kUnfolded };
 
-/// The model, the plan and the cluster are the caller's.
+/// The model, the plan, the cluster and the profile are the caller's.
 struct JobLayout {
   const Architecture& model;
   const TrainingPlan& plan;
@@ -30,18 +31,26 @@ struct JobLayout {
   Schedule schedule;
   std::vector<Stage> stages;
   RankClasses classes;
-  std::optional<UnevenExperts> experts;  // none: balanced
+  std::optional<UnevenExperts> experts;  // none: balanced, on even nodes
   /// The fabric, shared by the jobs on it; null where it is non-blocking.
   std::shared_ptr<FabricWires> fabric;
   int first_gpu = 0;              // of those the fabric knows, the job's rank 0
   std::vector<bool> can_be_full;  // (wires of the fabric); see full_wires.hpp
+  std::shared_ptr<Tuner> tuner;   // of the job's collectives
 };
+
+/// The job without its fabric and the classes of its ranks. The profile outlives it.
+JobLayout cut_up(const Architecture& model,
+                 const TrainingPlan& plan,
+                 const Cluster& cluster,
+                 const Profile& profile);
 
 /// The jobs of several plans, with the classes of their ranks, or with every rank in a class of its
 /// own. Plans that differ only in their batch have the same classes, which are found once.
 std::vector<JobLayout> lay_out(const Architecture& model,
                                std::span<const TrainingPlan> plans,
                                const Cluster& cluster,
+                               const Profile& profile,
                                Folding folding);
 
 /// A job among several on one cluster. The model, the plan and the cluster are the caller's.
@@ -56,12 +65,14 @@ struct Tenant {
 /// ranks are its own; those of the fabric's wires are common, and hold for the traffic of all.
 std::vector<JobLayout> lay_out_together(std::span<const Tenant> tenants,
                                         const Cluster& together,
+                                        const Profile& profile,
                                         Folding folding);
 
 /// The job of one plan.
 JobLayout lay_out(const Architecture& model,
                   const TrainingPlan& plan,
                   const Cluster& cluster,
+                  const Profile& profile,
                   Folding folding);
 
 }  // namespace towtank

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
-#include "sim/graph/movement_relations.hpp"
 #include "sim/graph/movement_ways.hpp"
+#include "sim/graph/pair_limit.hpp"
 #include "sim/graph/ports.hpp"
 
 namespace towtank {
@@ -109,6 +109,7 @@ class GraphBuilder {
       flows_.emplace_back();
       write_convoys(group, phase);
       write_pairs(group, phases[phase]);
+      write_host_copies(group, phases[phase]);
       for (const Exchange& exchange : phases[phase].exchanges) {
         write_exchange(group, exchange);
       }
@@ -131,6 +132,20 @@ class GraphBuilder {
     for (const Delivery& delivery : phase.deliveries) {
       if (delivery.convoy == kByItself && ways_.is_first(group, delivery.from)) {
         add(group, delivery.from, delivery.to, delivery.medium, delivery.bytes, 1);
+      }
+    }
+  }
+
+  /// Flows from a rank to itself.
+  void write_host_copies(std::size_t group, const MovementPhase& phase) {
+    for (const HostCopy& copy : phase.host_copies) {
+      if (ways_.is_first(group, copy.member)) {
+        const int sim = ways_.sim(group, copy.member);
+        flows_.back()[{.source = sim,
+                       .destination = sim,
+                       .medium = Medium::kNic,
+                       .bytes = copy.bytes.si(),
+                       .way = ways_.of_host_copy(group, copy)}] += 1;
       }
     }
   }

@@ -28,6 +28,15 @@ MovementJob::MovementJob(const Cluster& cluster,
   }
 }
 
+std::vector<int> MovementJob::gpus_of(std::size_t group, const std::vector<int>& members) const {
+  std::vector<int> result;
+  result.reserve(members.size());
+  for (const int member : members) {
+    result.push_back(gpu(rank(group, member)));
+  }
+  return result;
+}
+
 int MovementJob::rank_of_gpu(int gpu) {
   int& rank = ranks_[static_cast<std::size_t>(gpu)];
   if (rank < 0) {

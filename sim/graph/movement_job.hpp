@@ -36,6 +36,8 @@ class MovementJob {
 
   /// Of a group's member.
   int rank(std::size_t group, int member) const { return first_rank_[group] + member; }
+  /// GPUs of some of a group's members, in their order.
+  std::vector<int> gpus_of(std::size_t group, const std::vector<int>& members) const;
   /// Of a GPU; it gets one when it has none.
   int rank_of_gpu(int gpu);
   int gpu(int rank) const { return gpus_[static_cast<std::size_t>(rank)]; }

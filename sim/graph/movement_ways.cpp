@@ -4,7 +4,10 @@
 #include <numeric>
 
 #include "sim/base/error.hpp"
+#include "sim/graph/added_streams.hpp"
+#include "sim/graph/exchange_relations.hpp"
 #include "sim/graph/movement_relations.hpp"
+#include "sim/graph/pair_limit.hpp"
 #include "sim/graph/ports.hpp"
 
 namespace towtank {
@@ -38,19 +41,12 @@ MovementWays::MovementWays(MovementJob& job, Folding folding, OpGraph& graph) : 
 /// Every rank and every wire in a class of its own. All ways are followed once, to know the wires
 /// and who passes something on.
 void MovementWays::keep_everything() {
-  for (const GroupMovement& group : job_.groups()) {
-    for (const MovementPhase& phase : group.movement.phases) {
-      check_number_of_pairs(job_, phase);
-      for (const Delivery& moved : written_out(phase, group.members)) {
-        if (job_.fabric() == nullptr || moved.medium != Medium::kNic) {
-          continue;
-        }
-        check_switches_do_not_add(job_, moved.from, moved.to);
-        const FabricPath& path = job_.fabric()->between(group.members[at(moved.from)].gpu,
-                                                        group.members[at(moved.to)].gpu);
-        for (const PortShare& share : path.ports) {
-          job_.rank_of_gpu(share.gpu);
-        }
+  for (std::size_t group = 0; group < job_.groups().size(); ++group) {
+    const std::size_t phases = job_.groups()[group].movement.phases.size();
+    for (std::size_t phase = 0; phase < phases; ++phase) {
+      check_number_of_pairs(job_, job_.groups()[group].movement.phases[phase]);
+      if (job_.fabric() != nullptr) {
+        follow_phase(group, phase);
       }
     }
   }
@@ -58,6 +54,28 @@ void MovementWays::keep_everything() {
   can_be_full_.assign(wires_.members.size(), true);
   sim_of_.resize(at(job_.ranks()));
   std::iota(sim_of_.begin(), sim_of_.end(), 0);
+}
+
+void MovementWays::follow_phase(std::size_t group, std::size_t phase) {
+  const GroupMovement& moved = job_.groups()[group];
+  for (const Delivery& delivery : written_out(moved.movement.phases[phase], moved.members)) {
+    if (delivery.medium == Medium::kNic && delivery.from >= 0 && delivery.to >= 0) {
+      const FabricPath& path = job_.fabric()->between(moved.members[at(delivery.from)].gpu,
+                                                      moved.members[at(delivery.to)].gpu);
+      for (const PortShare& share : path.ports) {
+        job_.rank_of_gpu(share.gpu);
+      }
+    }
+  }
+  for (const Convoy& convoy : job_.convoys(group, phase)) {
+    for (const AddedStream& stream : added_streams(convoy)) {
+      job_.fabric()->added_up(job_.gpus_of(group, stream.members));
+    }
+  }
+  for (const HostCopy& copy : moved.movement.phases[phase].host_copies) {
+    job_.fabric()->host_copy(moved.members[at(copy.member)].gpu,
+                             copy.to_host ? PortSide::kOut : PortSide::kIn);
+  }
 }
 
 void MovementWays::fold() {
@@ -115,10 +133,30 @@ void MovementWays::add_wires(OpGraph& graph) {
   }
 }
 
+/// The wires of a way that can be full.
+void MovementWays::add_shares(const FabricPath& path, std::int64_t times, Way& way) const {
+  for (const WireShare& share : path.shares) {
+    check(at(share.wire) < wires_.class_of.size(), "ways are those that relations know");
+    const int wire = wire_of_class_[at(wires_.class_of[at(share.wire)])];
+    if (wire >= 0) {
+      way.emplace_back(wire, share.units * times);
+    }
+  }
+}
+
+Way MovementWays::of_host_copy(std::size_t group, const HostCopy& copy) const {
+  Way way;
+  add_shares(job_.fabric()->host_copy(job_.gpu(job_.rank(group, copy.member)),
+                                      copy.to_host ? PortSide::kOut : PortSide::kIn),
+             1,
+             way);
+  join_shares(way);
+  return way;
+}
+
 Way MovementWays::between(std::size_t group, int from, int to, Medium medium) const {
   const FabricPath* path = nullptr;
-  if (job_.fabric() != nullptr && medium == Medium::kNic) {
-    check_switches_do_not_add(job_, from, to);
+  if (job_.fabric() != nullptr && medium == Medium::kNic && from >= 0 && to >= 0) {
     path =
         &job_.fabric()->between(job_.gpu(job_.rank(group, from)), job_.gpu(job_.rank(group, to)));
   }
@@ -136,13 +174,7 @@ Way MovementWays::between(std::size_t group, int from, int to, Medium medium) co
       const int through = sim_of_[at(job_.rank_of_gpu(share.gpu))];
       way.emplace_back(port(through, share.medium, share.side), share.units);
     }
-    for (const WireShare& share : path->shares) {
-      check(at(share.wire) < wires_.class_of.size(), "ways are those that relations know");
-      const int wire = wire_of_class_[at(wires_.class_of[at(share.wire)])];
-      if (wire >= 0) {
-        way.emplace_back(wire, share.units);
-      }
-    }
+    add_shares(*path, 1, way);
   }
   join_shares(way);
   return way;
@@ -153,6 +185,11 @@ Way MovementWays::of_convoy(std::size_t group, const Convoy& convoy) const {
   for (const Convoy::Leg& leg : convoy.legs) {
     for (const auto& [wire, parts] : between(group, leg.from, leg.to, convoy.medium)) {
       all.emplace_back(wire, parts * leg.parts);
+    }
+  }
+  if (job_.fabric() != nullptr && convoy.medium == Medium::kNic) {
+    for (const AddedStream& stream : added_streams(convoy)) {
+      add_shares(job_.fabric()->added_up(job_.gpus_of(group, stream.members)), stream.parts, all);
     }
   }
   join_shares(all);

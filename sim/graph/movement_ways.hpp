@@ -40,6 +40,9 @@ class MovementWays {
     return firsts_[at(sim(group, member))] == job_.rank(group, member);
   }
 
+  /// Of a member's copy to or from its host's memory.
+  Way of_host_copy(std::size_t group, const HostCopy& copy) const;
+
   /// Of one flow between members.
   Way between(std::size_t group, int from, int to, Medium medium) const;
 
@@ -53,6 +56,8 @@ class MovementWays {
   static std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
   void keep_everything();
+  void follow_phase(std::size_t group, std::size_t phase);
+  void add_shares(const FabricPath& path, std::int64_t times, Way& way) const;
   void fold();
   void add_ranks(OpGraph& graph);
   void add_wires(OpGraph& graph);

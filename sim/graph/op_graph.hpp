@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,8 +53,13 @@ struct Flow {
   Medium medium = Medium::kNic;
   Bytes bytes;  // payload of one copy
   int copies = 1;
+  /// All that a group moves at one pace, in equal parts of `bytes`; of these the rank itself sends
+  /// `copies`. Source and destination are the rank.
+  bool is_convoy = false;
   std::vector<Hop> hops = {};  // what it fills on its way; no wire twice
   Seconds latency = {};        // of its way, before the first byte arrives
+
+  friend bool operator==(const Flow&, const Flow&) = default;
 };
 
 /// The groups of ranks that communicate.
@@ -66,6 +72,16 @@ enum class GroupKind {
 };
 inline constexpr int kGroupKinds = 5;
 
+/// What a collective's algorithm and protocol cost besides the bytes that they move.
+struct CollectiveCost {
+  Seconds delay;        // before the first byte: start-up, hops, chunks on their way
+  double nvlink = 1.0;  // payload per raw bandwidth of the port
+  double nic = 1.0;     // likewise
+  double error = 0.0;   // relative, at 90%
+
+  friend auto operator<=>(const CollectiveCost&, const CollectiveCost&) = default;
+};
+
 /// The flows one rank starts in one communication; they start together, it ends with the last.
 struct Traffic {
   std::string name;  // "dispatch forward", "pipeline forward", ...
@@ -76,6 +92,11 @@ struct Traffic {
   /// waits for them.
   bool led_by_another = false;
   GroupKind group = GroupKind::kExperts;  // among which it is
+  /// Where it is known; else a transfer costs what its kind costs on each link.
+  std::optional<CollectiveCost> cost = {};
+  std::string algorithm = {};  // and protocol of the collective, "ring simple"; empty: of no such
+
+  friend bool operator==(const Traffic&, const Traffic&) = default;
 };
 
 /// One vertex of the graph.

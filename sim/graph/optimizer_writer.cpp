@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "sim/graph/replica_collectives.hpp"
 #include "sim/plan/parameter_shards.hpp"
 
 namespace towtank {
 namespace {
-
-constexpr Bytes kGradient{4.0};   // FP32 (DeepSeek-V3 report, section 3.3.3)
-constexpr Bytes kParameter{2.0};  // BF16
 
 /// Parameters on one rank that the same ranks hold: a stage's dense ones, or its experts there.
 struct Replica {
@@ -59,12 +57,9 @@ class OptimizerWriter {
   OptimizerWriter(GraphWriter& writer, const JobLayout& job)
       : writer_(writer), job_(job), sharded_(job.plan.zero_stage > 0) {}
 
-  /// Reduction of one replica's gradients; whole if every rank updates all of them.
   void reduce(Chain& chain, const Replica& replica) {
-    const Bytes size = replica.parameters * kGradient;
-    writer_.ring(chain, TransferKind::kReduceScatter, replica.kind, replica.group, size);
-    if (!sharded_) {
-      writer_.ring(chain, TransferKind::kAllGather, replica.kind, replica.group, size);
+    for (const ReplicaCollective& collective : collectives(replica).of_gradients) {
+      writer_.collective(chain, replica.kind, replica.group, collective);
     }
   }
 
@@ -84,16 +79,11 @@ class OptimizerWriter {
   }
 
   void gather(Chain& chain, const std::vector<StageReplicas>& stages) {
-    if (!sharded_) {
-      return;
-    }
     for (const StageReplicas& stage : stages) {
       for (const Replica* replica : {&stage.experts, &stage.dense}) {
-        writer_.ring(chain,
-                     TransferKind::kAllGather,
-                     replica->kind,
-                     replica->group,
-                     replica->parameters * kParameter);
+        for (const ReplicaCollective& collective : collectives(*replica).of_parameters) {
+          writer_.collective(chain, replica->kind, replica->group, collective);
+        }
       }
     }
   }
@@ -117,6 +107,10 @@ class OptimizerWriter {
   }
 
  private:
+  ReplicaCollectives collectives(const Replica& replica) const {
+    return replica_collectives(job_.plan, replica.parameters, job_.tuner->has_costs());
+  }
+
   GraphWriter& writer_;
   const JobLayout& job_;
   bool sharded_;

@@ -18,7 +18,7 @@ PortSpeeds port_speeds(const Cluster& cluster) {
   node.fabric->faults.clear();
   const FabricWires wires(node);
   return {.nvlink = wires.port(0, Medium::kNvlink),
-          .nic = wires.port(0, Medium::kNic),
+          .nic = wires.network_speed(0),
           .card = wires.card(0),
           .gpus_per_card = node.fabric->gpus_per_nic};
 }

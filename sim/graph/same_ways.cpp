@@ -14,7 +14,8 @@ std::vector<int> leaf_switches(const Cluster& cluster) {
       {.nodes = cluster.nodes,
        .gpus_per_node = cluster.gpus_per_node,
        .nvlink = {.bandwidth = cluster.nvlink.bandwidth, .latency = cluster.nvlink.latency},
-       .nic = {.bandwidth = cluster.nic.bandwidth, .latency = cluster.nic.latency}});
+       .nic = {.bandwidth = cluster.nic.bandwidth, .latency = cluster.nic.latency},
+       .idle = cluster.idle});
   std::vector<int> leaves;
   leaves.reserve(static_cast<std::size_t>(cluster.gpus()));
   for (int gpu = 0; gpu < cluster.gpus(); ++gpu) {
@@ -31,7 +32,8 @@ std::vector<int> leaf_switches(const Cluster& cluster) {
 
 SameWays::SameWays(const Cluster& cluster) : cluster_(&cluster) {
   const FabricSpec& spec = *cluster.fabric;
-  const bool plain = spec.nics_per_gpu == 1 && spec.gpus_per_nic == 1 && spec.faults.empty();
+  const bool plain =
+      spec.nics_per_gpu == 1 && spec.gpus_per_nic == 1 && !spec.pcie && spec.faults.empty();
   if (!plain || spec.routing == RoutingRule::kEcmp) {
     return;
   }

@@ -12,7 +12,7 @@ namespace towtank {
 /// all cards of one leaf switch send over the same wires to any one card. Adaptive routing divides
 /// the traffic over all shortest ways, so that all cards of one leaf switch are reached over the
 /// same wires too. ECMP hashes both ends: every pair has a way of its own, and so it is where a GPU
-/// has several cards or shares one, and where something has failed.
+/// has several cards, shares one or has PCIe links that are wires, and where something has failed.
 class SameWays {
  public:
   /// The cluster has a fabric, and outlives this.

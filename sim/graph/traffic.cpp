@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "sim/base/error.hpp"
 #include "sim/graph/coupled_flow.hpp"
 #include "sim/graph/ports.hpp"
 #include "sim/plan/dispatch_bytes.hpp"
@@ -23,8 +24,9 @@ Traffic TrafficMaker::experts(TransferKind kind, int rank, bool shares_gpu) cons
   Traffic traffic{
       .name = std::string(name(kind)), .kind = kind, .shares_gpu = shares_gpu, .flows = {}};
   const std::vector<int> group = job_.mesh.expert_group(rank);
-  if (job_.experts) {
-    uneven_experts(kind, rank, group, traffic.flows);
+  const UnevenGroup* const uneven = job_.experts ? job_.experts->of(rank) : nullptr;
+  if (uneven != nullptr) {
+    uneven_experts(kind, rank, *uneven, group, traffic.flows);
     return traffic;
   }
   const ExpertTraffic copies = expert_traffic(job_.model.moe, group_shape(job_.mesh, group));
@@ -44,10 +46,10 @@ Traffic TrafficMaker::experts(TransferKind kind, int rank, bool shares_gpu) cons
 /// What each pair sends; pairs that send as much go together.
 void TrafficMaker::uneven_experts(TransferKind kind,
                                   int rank,
+                                  const UnevenGroup& uneven,
                                   const std::vector<int>& group,
                                   std::vector<Flow>& flows) const {
-  const PairBytes& pairs =
-      kind == TransferKind::kDispatch ? job_.experts->dispatch : job_.experts->combine;
+  const PairBytes& pairs = kind == TransferKind::kDispatch ? uneven.dispatch : uneven.combine;
   const auto place = static_cast<std::size_t>(rank - group.front());
   std::map<std::pair<Medium, Bytes>, std::vector<int>> destinations;
   for (std::size_t other = 0; other < group.size(); ++other) {
@@ -82,45 +84,95 @@ Traffic TrafficMaker::context(TransferKind kind, int rank) const {
       job_.model.attention.key_value_rank + job_.model.attention.rope_head_dim;
   const Bytes own =
       static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(latent) * kBf16;
-  const Peers to = GroupLayout(job_.mesh, group).peers(rank);
+  const GroupLayout layout(job_.mesh, group);
+  const Peers to = layout.peers(rank);
   Traffic traffic{.name = "context",
                   .kind = kind,
                   .shares_gpu = false,
                   .flows = {},
                   .group = GroupKind::kContext};
-  fan_out(rank, to.remote, {Medium::kNic, own, longest(group, false)}, traffic.flows);
-  fan_out(rank, to.local, {Medium::kNvlink, own * to.nodes}, traffic.flows);
+  const bool gathers = kind == TransferKind::kAllGather;
+  fan_out(rank,
+          gathers ? to.remote : to.landing,
+          {Medium::kNic, own, longest(group, false)},
+          traffic.flows);
+  // Of the GPU at one end of the NVLink, and of all that land there.
+  std::map<int, std::vector<int>> shares;
+  for (const int other : to.local) {
+    shares[1 + layout.landings(gathers ? rank : other)].push_back(other);
+  }
+  for (const auto& [count, others] : shares) {
+    fan_out(rank, others, {Medium::kNvlink, own * count}, traffic.flows);
+  }
   return traffic;
 }
 
-Traffic TrafficMaker::ring(TransferKind kind,
-                           int rank,
-                           const std::vector<int>& group,
-                           Bytes size) const {
-  const Peers to = GroupLayout(job_.mesh, group).peers(rank);
-  const double local = static_cast<double>(to.local.size()) + 1.0;
-  const Bytes part = size / local;
-  Traffic traffic{.name = std::string(name(kind)), .kind = kind, .shares_gpu = true, .flows = {}};
-  const auto couple = [&](Medium medium, Bytes bytes, int copies, Seconds latency) {
-    if (bytes <= Bytes{}) {
-      return;
+std::vector<Traffic> TrafficMaker::collective(TransferKind kind,
+                                              GroupKind of,
+                                              int rank,
+                                              const std::vector<int>& group,
+                                              const TunedCollective& tuned) const {
+  std::vector<Traffic> traffics;
+  traffics.reserve(tuned.phases.size());
+  for (const TunedPhase& phase : tuned.phases) {
+    check(phase.convoys.empty() || phase.pairs.empty(),
+          "a phase is led by one member, or everybody sends");
+    Traffic& traffic = traffics.emplace_back();
+    traffic.name = std::string(name(kind));
+    traffic.kind = kind;
+    traffic.shares_gpu = true;
+    traffic.group = of;
+    traffic.algorithm = std::string(name(tuned.algorithm));
+    if (tuned.cost) {
+      traffic.algorithm += " " + std::string(name(tuned.cost->protocol));
+      traffic.cost = CollectiveCost{.delay = phase.delay,
+                                    .nvlink = tuned.cost->nvlink,
+                                    .nic = tuned.cost->nic,
+                                    .error = tuned.cost->error};
     }
-    traffic.flows.push_back({.source = index(rank),
-                             .destination = index(rank),
-                             .medium = medium,
-                             .bytes = bytes,
-                             .copies = copies,
-                             .hops = coupled_hops(job_, graph_, fabric_, group, medium, copies),
-                             .latency = latency});
-  };
-  if (!to.local.empty()) {
-    couple(Medium::kNvlink, part, static_cast<int>(to.local.size()), job_.cluster.nvlink.latency);
+    convoys(rank, group, phase, traffic.flows);
+    pairs(rank, group, phase, traffic.flows);
   }
-  if (to.nodes > 1) {
-    const Bytes passed_on = part * (to.nodes - 1.0) / to.nodes;
-    couple(Medium::kNic, passed_on, 1, job_.cluster.nic.latency + longest(group, true));
+  return traffics;
+}
+
+void TrafficMaker::convoys(int rank,
+                           const std::vector<int>& group,
+                           const TunedPhase& phase,
+                           std::vector<Flow>& flows) const {
+  for (CoupledFlow& flow : coupled_flows(job_, graph_, fabric_, group, rank, phase.convoys)) {
+    const GpuLink& link = flow.medium == Medium::kNic ? job_.cluster.nic : job_.cluster.nvlink;
+    flows.push_back({.source = index(rank),
+                     .destination = index(rank),
+                     .medium = flow.medium,
+                     .bytes = flow.part,
+                     .copies = flow.sent,
+                     .is_convoy = true,
+                     .hops = std::move(flow.hops),
+                     .latency = link.latency + flow.latency});
   }
-  return traffic;
+}
+
+void TrafficMaker::pairs(int rank,
+                         const std::vector<int>& group,
+                         const TunedPhase& phase,
+                         std::vector<Flow>& flows) const {
+  std::map<std::pair<Medium, Bytes>, std::vector<int>> destinations;
+  Seconds latency;
+  for (const Delivery& pair : phase.pairs) {
+    const int from = group[static_cast<std::size_t>(pair.from)];
+    const int to = group[static_cast<std::size_t>(pair.to)];
+    if (pair.medium == Medium::kNic) {
+      latency = std::max(latency, fabric_.latency(from, to));
+    }
+    if (from == rank) {
+      destinations[{pair.medium, pair.bytes}].push_back(to);
+    }
+  }
+  for (const auto& [what, to] : destinations) {
+    const auto& [medium, bytes] = what;
+    fan_out(rank, to, {medium, bytes, medium == Medium::kNic ? latency : Seconds()}, flows);
+  }
 }
 
 void TrafficMaker::fan_out(int rank,

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/collective/tuner.hpp"
 #include "sim/graph/fabric_hops.hpp"
 #include "sim/graph/job_layout.hpp"
 #include "sim/graph/op_graph.hpp"
@@ -28,14 +29,18 @@ class TrafficMaker {
   /// pipeline rank.
   Traffic boundary(int rank, int to) const;
 
-  /// Compressed keys and values of the sequence (BF16), to all ranks that share it, or their
-  /// gradients back; both move the same bytes.
+  /// Compressed keys and values of the sequence (BF16), to all ranks that share it: once to each
+  /// other node, and from where they land there to its other ranks. Or their gradients back, summed
+  /// up inside each node, on the same ways.
   Traffic context(TransferKind kind, int rank) const;
 
-  /// Ring reduce-scatter or all-gather of `size` over `group`: around the NVLinks of each node and,
-  /// at equal places, around the nodes. Its flows stand for those of the whole group, which move at
-  /// one rate: one member of the group sends them.
-  Traffic ring(TransferKind kind, int rank, const std::vector<int>& group, Bytes size) const;
+  /// A collective of `group`, of which the rank is a member, phase by phase. Convoys stand for all
+  /// members, and one member sends them; pairs are what the rank itself sends.
+  std::vector<Traffic> collective(TransferKind kind,
+                                  GroupKind of,
+                                  int rank,
+                                  const std::vector<int>& group,
+                                  const TunedCollective& tuned) const;
 
  private:
   /// What goes over the medium of a fan-out: `each` bytes, after `latency` on the fabric.
@@ -45,8 +50,17 @@ class TrafficMaker {
     Seconds latency = {};
   };
 
+  void convoys(int rank,
+               const std::vector<int>& group,
+               const TunedPhase& phase,
+               std::vector<Flow>& flows) const;
+  void pairs(int rank,
+             const std::vector<int>& group,
+             const TunedPhase& phase,
+             std::vector<Flow>& flows) const;
   void uneven_experts(TransferKind kind,
                       int rank,
+                      const UnevenGroup& uneven,
                       const std::vector<int>& group,
                       std::vector<Flow>& flows) const;
 

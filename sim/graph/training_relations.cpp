@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "sim/base/vocabulary.hpp"
+#include "sim/collective/convoys.hpp"
 #include "sim/graph/group_ways.hpp"
+#include "sim/graph/replica_collectives.hpp"
 #include "sim/plan/group_layout.hpp"
+#include "sim/plan/parameter_shards.hpp"
 
 namespace towtank {
 namespace {
@@ -55,21 +58,18 @@ enum class Relation { kExperts, kContext, kDenseReplicas, kExpertReplicas, kOnwa
 /// Writes the relations of a training step down, group by group.
 class RelationWriter {
  public:
-  RelationWriter(const Mesh& mesh,
-                 const Schedule& schedule,
-                 const Cluster& cluster,
-                 const UnevenExperts* experts,
-                 FabricWires* fabric,
-                 int first_gpu)
-      : mesh_(mesh),
-        schedule_(schedule),
-        cluster_(cluster),
-        experts_(experts),
-        fabric_(fabric),
-        first_gpu_(first_gpu) {}
+  explicit RelationWriter(const JobLayout& job)
+      : job_(job),
+        mesh_(job.mesh),
+        schedule_(job.schedule),
+        cluster_(job.cluster),
+        experts_(job.experts ? &*job.experts : nullptr),
+        fabric_(job.fabric.get()),
+        first_gpu_(job.first_gpu),
+        motions_(*job.tuner) {}
 
   RankRelations write() {
-    relations_.attributes = rank_attributes(mesh_, schedule_, cluster_, experts_);
+    relations_.attributes = rank_attributes(job_);
     tell_ports_apart();
     relations_.sendings.reserve(at(mesh_.ranks()) * expected_sendings());
     for (int stage = 0; stage < schedule_.stages; ++stage) {
@@ -110,43 +110,104 @@ class RelationWriter {
     }
   }
 
-  /// Rings around the nodes, and everybody with everybody inside a node.
+  /// Those who hold the same parameters of a stage.
   void write_replicas(int stage) {
     const std::vector<int> hosts = hosts_of_stage(schedule_, stage);
-    write_ring(Relation::kDenseReplicas, stage, mesh_.dense_replicas(hosts));
+    const StageParameters parameters =
+        stage_parameters(job_.model, job_.plan, job_.stages[at(stage)]);
+    const auto collectives = [&](GroupKind kind) {
+      return replica_collectives(job_.plan, parameters, kind, job_.tuner->has_costs());
+    };
+    write_collectives(Relation::kDenseReplicas,
+                      stage,
+                      mesh_.dense_replicas(hosts),
+                      collectives(GroupKind::kDenseReplicas));
     for (const int rank : mesh_.expert_group(mesh_.rank(hosts.front(), 0))) {
-      write_ring(Relation::kExpertReplicas, stage, mesh_.expert_replicas(hosts, rank));
+      write_collectives(Relation::kExpertReplicas,
+                        stage,
+                        mesh_.expert_replicas(hosts, rank),
+                        collectives(GroupKind::kExpertReplicas));
     }
   }
 
-  /// All links of a ring move at one rate, so that its members feel the group and no neighbour; who
-  /// sends to whom matters to the fabric's wires alone.
-  void write_ring(Relation relation, int stage, const std::vector<int>& members) {
-    const std::size_t first_member = relations_.memberships.size();
+  /// Members start and end together.
+  void write_collectives(Relation relation,
+                         int stage,
+                         const std::vector<int>& members,
+                         const ReplicaCollectives& collectives) {
+    const std::size_t first = relations_.memberships.size();
     add_group(relation, stage, members);
-    if (fabric_ == nullptr) {
-      return;
-    }
-    const std::size_t first = relations_.sendings.size();
+    const int together = relations_.groups - 1;
+    const GroupMotion& motion = motions_.of(collectives, members_of(mesh_, members, first_gpu_));
     Seconds longest;
-    for_each_way(GroupLayout(mesh_, members), true, [&](int from, int to) {
-      longest = std::max(longest, add_sending(relation, stage, Medium::kNic, from, to));
-      relations_.sendings.back().group = relations_.groups - 1;
-    });
-    for (std::size_t i = first; i < relations_.sendings.size(); ++i) {
-      arrives_after(longest, relations_.sendings[i].label);
+    for (const GroupConvoy& convoy : motion.convoys) {
+      longest = std::max(longest, write_convoy(relation, stage, members, convoy, together));
     }
-    for (std::size_t i = first_member; i < relations_.memberships.size(); ++i) {
+    for (const GroupPairs& pairs : motion.pairs) {
+      longest = std::max(longest, write_pairs(relation, stage, members, pairs));
+    }
+    // What collectives cost includes the way; where that is not known, farther groups are later.
+    for (std::size_t i = first; !job_.tuner->has_costs() && i < relations_.memberships.size();
+         ++i) {
       arrives_after(longest, relations_.memberships[i].label);
     }
   }
 
-  void write_token_groups() {
-    if (experts_ == nullptr) {
-      write_exchanges(Relation::kExperts, [this](int rank) { return mesh_.expert_group(rank); });
-    } else {
-      write_uneven_experts();
+  /// All links of a convoy move at one pace, so that its members feel the group and no neighbour,
+  /// by the part that they have in it; who sends to whom matters to the fabric's wires alone.
+  /// Returns the latency of the longest way over the fabric.
+  Seconds write_convoy(Relation relation,
+                       int stage,
+                       const std::vector<int>& members,
+                       const GroupConvoy& moved,
+                       int together) {
+    const Convoy& convoy = moved.convoy;
+    const double kind = label(relation, stage, convoy.medium);
+    const double number = moved.number;
+    const int group = moved.even ? together : relations_.groups++;
+    const ConvoyParts parts = moved.even ? ConvoyParts() : parts_of_members(convoy, members.size());
+    for (std::size_t i = 0; i < parts.sent.size(); ++i) {
+      if (parts.sent[i] > 0 || parts.received[i] > 0) {
+        const double sent = parts.sent[i];
+        const double received = parts.received[i];
+        relations_.memberships.push_back({.label = further_label({kind, number, sent, received}),
+                                          .group = group,
+                                          .rank = members[i]});
+      }
     }
+    Seconds longest;
+    for (const Convoy::Leg& leg : convoy.legs) {
+      if (fabric_ != nullptr && convoy.medium == Medium::kNic) {
+        const Seconds latency =
+            add_sending(relation, stage, Medium::kNic, members[at(leg.from)], members[at(leg.to)]);
+        longest = std::max(longest, latency);
+        const double share = leg.parts;
+        relations_.sendings.back().label = further_label({kind, number, share});
+        relations_.sendings.back().group = group;
+      }
+    }
+    return longest;
+  }
+
+  /// Likewise. Each delivery has a rate of its own.
+  Seconds write_pairs(Relation relation,
+                      int stage,
+                      const std::vector<int>& members,
+                      const GroupPairs& moved) {
+    Seconds longest;
+    for (const Delivery& pair : moved.pairs) {
+      const Seconds latency =
+          add_sending(relation, stage, pair.medium, members[at(pair.from)], members[at(pair.to)]);
+      longest = std::max(longest, latency);
+      const double kind = label(relation, stage, pair.medium);
+      const double number = moved.number;
+      relations_.sendings.back().label = further_label({kind, number, pair.bytes.si()});
+    }
+    return longest;
+  }
+
+  void write_token_groups() {
+    write_exchanges(Relation::kExperts, [this](int rank) { return mesh_.expert_group(rank); });
     write_exchanges(Relation::kContext, [this](int rank) { return mesh_.context_group(rank); });
   }
 
@@ -157,62 +218,79 @@ class RelationWriter {
     for (int first = 0; first < mesh_.ranks();) {
       const std::vector<int> group = group_of(first);
       add_group(relation, 0, group);
-      const GroupLayout layout(mesh_, group);
-      write_group(relation, layout);
+      const bool experts = relation == Relation::kExperts && experts_ != nullptr;
+      if (const UnevenGroup* uneven = experts ? experts_->of(first) : nullptr) {
+        write_uneven_experts(*uneven, group);
+      } else {
+        write_group(relation, GroupLayout(mesh_, group));
+      }
       first = group.back() + 1;
     }
   }
 
   /// Pairs are alike that send as much, there and back.
-  void write_uneven_experts() {
-    Numbering<std::array<double, 4>> amounts;
-    for (int first = 0; first < mesh_.ranks();) {
-      const std::vector<int> group = mesh_.expert_group(first);
-      add_group(Relation::kExperts, 0, group);
-      const std::size_t begin = relations_.sendings.size();
-      Seconds longest;
-      for (std::size_t from = 0; from < group.size(); ++from) {
-        for (std::size_t to = 0; to < group.size(); ++to) {
-          const std::array<double, 4> amount = {experts_->dispatch.over_nic(from, to).si(),
-                                                experts_->combine.over_nic(from, to).si(),
-                                                experts_->dispatch.over_nvlink(from, to).si(),
-                                                experts_->combine.over_nvlink(from, to).si()};
-          if (from == to || amount == std::array<double, 4>{}) {
-            continue;
-          }
-          const Medium medium = amount[0] > 0.0 || amount[1] > 0.0 ? Medium::kNic : Medium::kNvlink;
-          longest =
-              std::max(longest, add_sending(Relation::kExperts, 0, medium, group[from], group[to]));
-          relations_.sendings.back().label = most_labels() + amounts.number(amount);
+  void write_uneven_experts(const UnevenGroup& uneven, const std::vector<int>& group) {
+    const std::size_t begin = relations_.sendings.size();
+    Seconds longest;
+    for (std::size_t from = 0; from < group.size(); ++from) {
+      for (std::size_t to = 0; to < group.size(); ++to) {
+        const std::array<double, 4> amount = {uneven.dispatch.over_nic(from, to).si(),
+                                              uneven.combine.over_nic(from, to).si(),
+                                              uneven.dispatch.over_nvlink(from, to).si(),
+                                              uneven.combine.over_nvlink(from, to).si()};
+        if (from == to || amount == std::array<double, 4>{}) {
+          continue;
         }
+        const Medium medium = amount[0] > 0.0 || amount[1] > 0.0 ? Medium::kNic : Medium::kNvlink;
+        longest =
+            std::max(longest, add_sending(Relation::kExperts, 0, medium, group[from], group[to]));
+        last_moves(Relation::kExperts, amount);
       }
-      for (std::size_t i = begin; i < relations_.sendings.size(); ++i) {
-        arrives_after(longest, relations_.sendings[i].label);
-      }
-      first = group.back() + 1;
+    }
+    for (std::size_t i = begin; i < relations_.sendings.size(); ++i) {
+      arrives_after(longest, relations_.sendings[i].label);
     }
   }
 
-  void write_inside(Relation relation, std::span<const int> members) {
-    for (const int from : members) {
-      for (const int to : members) {
-        if (from != to) {
-          add_sending(relation, 0, Medium::kNvlink, from, to);
+  /// Tells the last sending from those that move other amounts: out over the network and back, out
+  /// over NVLink and back.
+  void last_moves(Relation relation, const std::array<double, 4>& amount) {
+    relations_.sendings.back().label =
+        further_label({static_cast<double>(relation), amount[0], amount[1], amount[2], amount[3]});
+  }
+
+  void write_inside(Relation relation, const GroupLayout& layout, std::size_t node) {
+    const bool even = layout.even();
+    for (const int from : layout.node(node)) {
+      for (const int to : layout.node(node)) {
+        if (from == to) {
+          continue;
+        }
+        add_sending(relation, 0, Medium::kNvlink, from, to);
+        if (!even) {
+          last_moves(relation, {0.0, 0.0, 1.0 + layout.landings(from), 1.0 + layout.landings(to)});
         }
       }
     }
   }
 
   /// What a group's members send each other: everybody inside a node, and over the network those
-  /// at equal places, as late as the farthest of them.
+  /// at equal places, as late as the farthest of them. On uneven nodes not all send as much, nor as
+  /// much as comes back.
   void write_group(Relation relation, const GroupLayout& layout) {
     for (std::size_t node = 0; node < layout.nodes(); ++node) {
-      write_inside(relation, layout.node(node));
+      write_inside(relation, layout, node);
     }
+    const bool even = layout.even();
     const std::size_t first = relations_.sendings.size();
     Seconds longest;
     for_each_way(layout, false, [&](int from, int to) {
       longest = std::max(longest, add_sending(relation, 0, Medium::kNic, from, to));
+      if (!even) {
+        last_moves(
+            relation,
+            {layout.lands(from, to) ? 1.0 : 0.0, layout.lands(to, from) ? 1.0 : 0.0, 0.0, 0.0});
+      }
     });
     for (std::size_t i = first; i < relations_.sendings.size(); ++i) {
       arrives_after(longest, relations_.sendings[i].label);
@@ -249,12 +327,16 @@ class RelationWriter {
     return path.latency;
   }
 
-  /// What differs in latency is not alike. The new labels are below 0, where no other is.
+  /// What differs in latency is not alike.
   void arrives_after(Seconds latency, int& label) {
     if (latency > Seconds()) {
-      label = -1 - delayed_.number({label, latency.si()});
+      label = further_label({static_cast<double>(label), latency.si()});
     }
   }
+
+  /// Of relations that more tells apart than a kind, a stage and a medium. They are below 0, where
+  /// no other is.
+  int further_label(const std::vector<double>& what) { return -1 - further_.number(what); }
 
   /// Ranks whose ports are not equally fast are not alike.
   void tell_ports_apart() {
@@ -280,29 +362,29 @@ class RelationWriter {
     }
   }
 
-  int most_labels() const { return label(Relation::kExperts, schedule_.stages, Medium::kNvlink); }
-
   static int label(Relation relation, int stage, Medium medium) {
     constexpr int kRelations = 6;
     return (stage * kRelations + static_cast<int>(relation)) * kMedia + static_cast<int>(medium);
   }
 
+  const JobLayout& job_;
   const Mesh& mesh_;
   const Schedule& schedule_;
   const Cluster& cluster_;
   const UnevenExperts* experts_;
   FabricWires* fabric_;
   int first_gpu_;
-  Numbering<std::pair<int, double>> delayed_;  // (label, latency)
+  Numbering<std::vector<double>> further_;
+  GroupMotions motions_;
   RankRelations relations_;
 };
 
 }  // namespace
 
-std::vector<std::uint64_t> rank_attributes(const Mesh& mesh,
-                                           const Schedule& schedule,
-                                           const Cluster& cluster,
-                                           const UnevenExperts* experts) {
+std::vector<std::uint64_t> rank_attributes(const JobLayout& job) {
+  const Mesh& mesh = job.mesh;
+  const Schedule& schedule = job.schedule;
+  const UnevenExperts* experts = job.experts ? &*job.experts : nullptr;
   std::vector<std::uint64_t> attributes(at(mesh.ranks()));
   Numbering<std::vector<int>> programs;
   for (int pipeline = 0; pipeline < schedule.ranks(); ++pipeline) {
@@ -314,27 +396,23 @@ std::vector<std::uint64_t> rank_attributes(const Mesh& mesh,
   // Above any number of a program: which faults the rank's GPU has.
   constexpr std::uint64_t kFaulty = std::uint64_t{1} << 32U;
   Numbering<std::tuple<double, double, double>> faults;
-  for (const GpuFault& fault : cluster.faults) {
+  for (const GpuFault& fault : job.cluster.faults) {
     const int kind = 1 + faults.number({fault.slowdown, fault.nvlink, fault.nic});
     attributes[at(fault.gpu)] += kFaulty * static_cast<std::uint64_t>(kind);
   }
   constexpr std::uint64_t kUneven = std::uint64_t{1} << 48U;
   Numbering<double> loads;
   for (int rank = 0; experts != nullptr && rank < mesh.ranks(); ++rank) {
-    const std::size_t place = at(mesh.position(rank)) % experts->rows.size();
-    attributes[at(rank)] +=
-        kUneven * static_cast<std::uint64_t>(loads.number(experts->rows[place]));
+    if (const UnevenGroup* group = experts->of(rank)) {
+      attributes[at(rank)] +=
+          kUneven * static_cast<std::uint64_t>(loads.number(group->rows[experts->place(rank)]));
+    }
   }
   return attributes;
 }
 
-RankRelations training_relations(const Mesh& mesh,
-                                 const Schedule& schedule,
-                                 const Cluster& cluster,
-                                 const UnevenExperts* experts,
-                                 FabricWires* fabric,
-                                 int first_gpu) {
-  return RelationWriter(mesh, schedule, cluster, experts, fabric, first_gpu).write();
+RankRelations training_relations(const JobLayout& job) {
+  return RelationWriter(job).write();
 }
 
 }  // namespace towtank

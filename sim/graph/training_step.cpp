@@ -12,14 +12,16 @@ OpGraph lower_training_step(const JobLayout& job) {
   OpGraph graph;
   GraphWriter writer(job, graph);
   write_optimizer(writer, write_chunks(writer));
+  job.tuner->check_forced();
   return graph;
 }
 
 OpGraph lower_training_step(const Architecture& model,
                             const TrainingPlan& plan,
                             const Cluster& cluster,
+                            const Profile& profile,
                             Folding folding) {
-  return lower_training_step(lay_out(model, plan, cluster, folding));
+  return lower_training_step(lay_out(model, plan, cluster, profile, folding));
 }
 
 }  // namespace towtank

@@ -16,10 +16,9 @@ namespace towtank {
 ///   expert stream. Overlapped chunks interleave as DualPipe does (report, figure 4): attention F,
 ///   experts B, experts W, experts F, attention B, attention W, layer by layer.
 /// - Chunk boundaries become point-to-point transfers.
-/// - After the last weight gradient of a stage its gradients are reduced (ring reduce-scatter,
-/// FP32)
-///   while other stages still work; once every gradient is there the optimizer runs, and parameters
-///   are gathered (BF16).
+/// - After the last weight gradient of a stage its gradients are reduced (FP32, as
+///   replica_collectives.hpp says) while other stages still work; once every gradient is there the
+///   optimizer runs, and parameters are gathered (BF16).
 /// - Context-parallel ranks gather the compressed keys and values of the sequence before each
 ///   attention and return their gradients after its backward pass.
 OpGraph lower_training_step(const JobLayout& job);
@@ -28,6 +27,7 @@ OpGraph lower_training_step(const JobLayout& job);
 OpGraph lower_training_step(const Architecture& model,
                             const TrainingPlan& plan,
                             const Cluster& cluster,
+                            const Profile& profile,
                             Folding folding);
 
 }  // namespace towtank

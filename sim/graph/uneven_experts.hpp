@@ -1,4 +1,5 @@
-// An expert-parallel group whose ranks receive unequally much, or hold copies of popular experts.
+// Expert-parallel groups whose ranks receive unequally much, hold copies of popular experts, or sit
+// unevenly on their nodes.
 #pragma once
 
 #include <optional>
@@ -12,8 +13,8 @@
 
 namespace towtank {
 
-/// The same in every layer and every group of a job. Places are positions in the group.
-struct UnevenExperts {
+/// A group, the same in every layer. Places are positions in the group.
+struct UnevenGroup {
   std::vector<double> rows;  // (places) token copies that arrive in one micro-batch
   PairBytes dispatch;        // of one micro-batch
   PairBytes combine;
@@ -22,7 +23,22 @@ struct UnevenExperts {
   TokenShard shard(const TokenShard& balanced, std::size_t place, double balanced_copies) const;
 };
 
-/// Of a checked plan; nothing when its routing is balanced, which has a closed form.
+/// Those of a job: groups that sit alike on their nodes are alike.
+struct UnevenExperts {
+  std::vector<UnevenGroup> kinds;
+  std::vector<int> kind_of;  // (groups, in the order of their ranks) -1: traffic is balanced
+  int ranks = 1;             // of each group
+
+  /// The group of a rank of the job; null when its traffic is expert_traffic().
+  const UnevenGroup* of(int rank) const {
+    const int kind = kind_of[static_cast<std::size_t>(rank / ranks)];
+    return kind < 0 ? nullptr : &kinds[static_cast<std::size_t>(kind)];
+  }
+  std::size_t place(int rank) const { return static_cast<std::size_t>(rank % ranks); }
+};
+
+/// Of a checked plan; nothing when all groups' routing is balanced and spreads evenly over their
+/// nodes, which has a closed form.
 std::optional<UnevenExperts> uneven_experts(const Architecture& model,
                                             const TrainingPlan& plan,
                                             const Mesh& mesh);

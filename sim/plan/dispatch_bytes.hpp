@@ -32,9 +32,10 @@ struct PairBytes {
 
 /// Expected bytes of a dispatch in which each rank sends `tokens` (ranks; tokens of each source)
 /// with `copy` bytes a token. A token crosses the network once to each remote node that holds any
-/// of its experts, lands there on the GPU of the sender's own place, and is forwarded over NVLink
-/// to each further GPU that needs it, once (DeepSeek-V3 report, section 3.2.2). `rank_visits` and
-/// `node_visits` are the probabilities that it needs a rank and a node.
+/// of its experts, lands there on the GPU of the sender's own place (counted round a node that has
+/// fewer members), and is forwarded over NVLink to each further GPU that needs it, once
+/// (DeepSeek-V3 report, section 3.2.2). `rank_visits` and `node_visits` are the probabilities that
+/// it needs a rank and a node.
 PairBytes dispatch_bytes(const GroupShape& shape,
                          std::span<const double> tokens,
                          std::span<const double> rank_visits,

@@ -256,8 +256,9 @@ std::string_view name(PlacementPolicy policy) {
 
 bool groups_fit_nodes(const ExpertLayer& layer, const GroupShape& shape, std::int64_t redundant) {
   const std::int64_t slots = (layer.experts + redundant) / shape.nodes;
-  return layer.groups > 1 && layer.groups % shape.nodes == 0 && redundant % shape.nodes == 0 &&
-         slots % shape.local == 0 && slots / shape.local <= layer.experts / shape.nodes;
+  return shape.even() && layer.groups > 1 && layer.groups % shape.nodes == 0 &&
+         redundant % shape.nodes == 0 && slots % shape.local == 0 &&
+         slots / shape.local <= layer.experts / shape.nodes;
 }
 
 BalancedPlacement place_by_load(const ExpertLayer& layer,

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "sim/base/error.hpp"
 #include "sim/plan/routing_fit.hpp"
@@ -11,15 +12,18 @@
 namespace towtank {
 namespace {
 
-/// For each run of `of_each` ranks, the probability that a token visits any expert there.
+/// For each of the runs of ranks that follow each other, this long, the probability that a token
+/// visits any expert there.
 std::vector<double> visits_of_runs(const TokenRouting& routing,
                                    const ExpertPlacement& placement,
-                                   int of_each) {
+                                   const std::vector<int>& lengths) {
   const auto experts = static_cast<std::size_t>(routing.layer().experts);
   std::vector<double> visits;
-  visits.reserve(static_cast<std::size_t>(placement.ranks / of_each));
-  for (int first = 0; first < placement.ranks; first += of_each) {
-    visits.push_back(routing.visit_probability(part_on(placement, experts, first, of_each)));
+  visits.reserve(lengths.size());
+  int first = 0;
+  for (const int length : lengths) {
+    visits.push_back(routing.visit_probability(part_on(placement, experts, first, length)));
+    first += length;
   }
   return visits;
 }
@@ -36,13 +40,18 @@ std::optional<ExpertProblem> expert_problem(const ExpertLayer& layer,
       !groups_fit_nodes(layer, shape, plan.redundant)) {
     return ExpertProblem{
         .key = "placement",
-        .message = fmt::format("hierarchical placement needs the router's expert groups and the "
-                               "redundant experts to divide over the nodes; there are {} and {} "
-                               "for {} {}",
-                               layer.groups,
-                               plan.redundant,
-                               shape.nodes,
-                               shape.nodes == 1 ? "node" : "nodes"),
+        .message =
+            shape.even()
+                ? fmt::format("hierarchical placement needs the router's expert groups and the "
+                              "redundant experts to divide over the nodes; there are {} and {} "
+                              "for {} {}",
+                              layer.groups,
+                              plan.redundant,
+                              shape.nodes,
+                              shape.nodes == 1 ? "node" : "nodes")
+                : fmt::format("hierarchical placement needs as many ranks on each node; an "
+                              "expert-parallel group has {} on its nodes",
+                              fmt::join(shape.uneven, ", ")),
         .hint = "\"global\" needs no groups; \"balanced\" takes the one of both that fits"};
   }
   return fit_routing(layer, load_shares(plan.load, layer.experts)).problem;
@@ -57,8 +66,9 @@ PlacedExperts place_experts(const ExpertLayer& layer,
   std::vector<double> visits = routing.visits();
   BalancedPlacement placed = place_by_load(layer, shape, plan.redundant, plan.placement, visits);
   std::vector<double> rank_copies = rank_loads(placed.placement, visits);
-  std::vector<double> rank_visits = visits_of_runs(routing, placed.placement, 1);
-  std::vector<double> node_visits = visits_of_runs(routing, placed.placement, shape.local);
+  const std::vector<int> single(static_cast<std::size_t>(shape.size()), 1);
+  std::vector<double> rank_visits = visits_of_runs(routing, placed.placement, single);
+  std::vector<double> node_visits = visits_of_runs(routing, placed.placement, shape.of_nodes());
   return {.routing = std::move(routing),
           .placement = std::move(placed.placement),
           .policy = placed.policy,

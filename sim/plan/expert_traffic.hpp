@@ -1,6 +1,9 @@
 // How far tokens travel to their experts when routing is balanced: expected copies per token.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "sim/model/architecture.hpp"
 #include "sim/plan/mesh.hpp"
 
@@ -21,7 +24,23 @@ struct ExpertTraffic {
 /// eligible ones. `part` must be a multiple or a divisor of a group's experts.
 double visit_probability(const ExpertLayer& moe, std::int64_t part);
 
-/// Balanced traffic of an expert-parallel group of this shape.
+/// The same for any run of experts that follow each other, of which each group may have some.
+double visit_probability_of_run(const ExpertLayer& moe, std::int64_t first, std::int64_t count);
+
+/// Whether expert_traffic() knows the group: its nodes have equally many members, and the router's
+/// groups nest with what each node and each GPU holds, so that all are visited alike.
+bool is_visited_evenly(const ExpertLayer& moe, const GroupShape& group);
+
+/// Balanced traffic of an expert-parallel group that is_visited_evenly().
 ExpertTraffic expert_traffic(const ExpertLayer& moe, const GroupShape& group);
+
+/// Of any group whose ranks hold equally many experts, in order: the probabilities that a token
+/// visits each rank and each node. Ranks and nodes that are visited alike have equal ones to the
+/// last bit.
+struct BalancedVisits {
+  std::vector<double> of_ranks;
+  std::vector<double> of_nodes;
+};
+BalancedVisits balanced_visits(const ExpertLayer& moe, const GroupShape& group);
 
 }  // namespace towtank

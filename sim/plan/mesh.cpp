@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
+#include <numeric>
+#include <utility>
 
 #include "sim/base/error.hpp"
 
@@ -56,16 +57,31 @@ std::vector<int> Mesh::expert_replicas(const std::vector<int>& hosts, int rank_w
   return group;
 }
 
+int GroupShape::size() const {
+  return even() ? local * nodes : std::accumulate(uneven.begin(), uneven.end(), 0);
+}
+
+std::vector<int> GroupShape::of_nodes() const {
+  return even() ? std::vector<int>(static_cast<std::size_t>(nodes), local) : uneven;
+}
+
 GroupShape group_shape(const Mesh& mesh, const std::vector<int>& group) {
-  std::map<int, int> members_of_node;
+  check(!group.empty() && std::ranges::is_sorted(group), "a group's members ascend");
+  std::vector<int> members;  // of each node
+  int node = -1;
   for (const int rank : group) {
-    ++members_of_node[mesh.node(rank)];
+    if (mesh.node(rank) != node) {
+      node = mesh.node(rank);
+      members.push_back(0);
+    }
+    ++members.back();
   }
-  const int local = members_of_node.begin()->second;
-  for (const auto& [node, members] : members_of_node) {
-    check(members == local, "a communication group has as many members on each of its nodes");
+  const auto [fewest, most] = std::ranges::minmax(members);
+  GroupShape shape{.local = most, .nodes = static_cast<int>(members.size())};
+  if (fewest != most) {
+    shape.uneven = std::move(members);
   }
-  return {.local = local, .nodes = static_cast<int>(members_of_node.size())};
+  return shape;
 }
 
 std::vector<int> hosts_of_stage(const Schedule& schedule, int stage) {

@@ -9,6 +9,7 @@
 //   position / expert   place among the copies of the same experts
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "sim/plan/schedule.hpp"
@@ -26,6 +27,7 @@ class Mesh {
   int pipeline(int rank) const { return rank / data_; }
   int position(int rank) const { return rank % data_; }
   int node(int rank) const { return rank / gpus_per_node_; }
+  int place(int rank) const { return rank % gpus_per_node_; }  // on its node
 
   /// Ranks of one expert-parallel group, `rank` among them, ascending.
   std::vector<int> expert_group(int rank) const;
@@ -49,15 +51,22 @@ class Mesh {
   int gpus_per_node_;
 };
 
-/// A group as its network sees it: `local` members on each of `nodes` nodes.
+/// A group as its network sees it: `local` members on each of `nodes` nodes, or, where nodes hold
+/// different numbers of them, as many as `uneven` says.
 struct GroupShape {
-  int local = 1;
+  int local = 1;  // on the fullest node
   int nodes = 1;
+  std::vector<int> uneven = {};  // (nodes) members, in the order of the ranks; empty: all `local`
 
-  int size() const { return local * nodes; }
+  bool even() const { return uneven.empty(); }
+  int on(int node) const { return even() ? local : uneven[static_cast<std::size_t>(node)]; }
+  int size() const;
+  std::vector<int> of_nodes() const;  // on() of each
+
+  friend bool operator==(const GroupShape&, const GroupShape&) = default;
 };
 
-/// The shape of a group of ranks; BrokenClaim if its nodes hold different numbers of them.
+/// The shape of a group of ranks, which ascend.
 GroupShape group_shape(const Mesh& mesh, const std::vector<int>& group);
 
 /// Pipeline ranks that hold `stage`, ascending: two for a bidirectional schedule.

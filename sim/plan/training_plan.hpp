@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sim/collective/collective_plan.hpp"
 #include "sim/model/layer_ops.hpp"
 #include "sim/model/recipe.hpp"
 #include "sim/plan/expert_plan.hpp"
@@ -30,8 +31,9 @@ struct TrainingPlan {
   /// does (each chunk ends with a batch of sends and receives that is waited for), or sends each
   /// result as soon as it exists and goes on.
   bool blocking_pipeline = false;
-  int communication_sms = 0;    // SMs taken by communication kernels while they share the GPU
-  ExpertPlan expert_plan = {};  // how tokens fall on experts, and where these are
+  int communication_sms = 0;        // SMs taken by communication kernels while they share the GPU
+  CollectivePlan collectives = {};  // of gradients and parameters
+  ExpertPlan expert_plan = {};      // how tokens fall on experts, and where these are
 
   int ranks() const { return pipeline * data; }
 

@@ -91,7 +91,7 @@ struct Profile {
   Seconds launch;  // between two dependent kernels of a stream
   std::string launch_source;
   std::optional<Transfer> transfer;
-  std::array<std::array<LinkEfficiency, kMedia>, kTransferKinds> links;
+  std::array<std::array<LinkEfficiency, kMedia>, kLinkKinds> links;
   NetworkCosts network;      // of collectives; empty: none measured
   KindIndex points_by_kind;  // made by index_kinds(); without them estimates look at everything
   KindIndex fits_by_kind;

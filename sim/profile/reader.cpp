@@ -155,7 +155,7 @@ LinkEfficiency assumed_link(const Profile& profile) {
 }
 
 void read_links(TomlTable& file, Profile& profile) {
-  const std::vector<std::string> kinds = names_of<TransferKind>(kTransferKinds);
+  const std::vector<std::string> kinds = names_of<TransferKind>(kLinkKinds);
   const std::vector<std::string> media = names_of<Medium>(kMedia);
   const std::vector<std::string> origins = names_of<Origin>(kOrigins);
   for (auto& of_kind : profile.links) {

@@ -69,6 +69,9 @@ void add_cluster(const Cluster& cluster, Entries& entries) {
   entries.add("cluster.gpu", cluster.gpu);
   entries.add("cluster.nodes", cluster.nodes);
   entries.add("cluster.gpus_per_node", cluster.gpus_per_node);
+  if (cluster.idle > 0) {
+    entries.add("cluster.gpus", cluster.gpus());
+  }
   add_link("cluster.nvlink", cluster.nvlink, entries);
   add_link("cluster.nic", cluster.nic, entries);
   for (const GpuFault& fault : cluster.faults) {
@@ -93,6 +96,22 @@ std::string text_of(const Recompute& recompute) {
   return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
 }
 
+/// What is forced of them.
+void add_collectives(const CollectivePlan& plan, Entries& entries) {
+  for (const Collective kind :
+       {Collective::kAllReduce, Collective::kAllGather, Collective::kReduceScatter}) {
+    if (const std::optional<Algorithm> algorithm = forced(plan, kind)) {
+      entries.add(collective_key(kind), name(*algorithm));
+    }
+  }
+  if (plan.protocol) {
+    entries.add("plan.collectives.protocol", name(*plan.protocol));
+  }
+  if (!plan.in_switch) {
+    entries.add("plan.collectives.in_switch", "false");
+  }
+}
+
 void add_plan(const TrainingPlan& plan, Entries& entries) {
   entries.add("plan.pipeline", plan.pipeline);
   entries.add("plan.data", plan.data);
@@ -105,6 +124,7 @@ void add_plan(const TrainingPlan& plan, Entries& entries) {
                                         : fmt::format("{}", fmt::join(plan.stage_layers, ", ")));
   entries.add("plan.micro_batch", plan.micro_batch);
   entries.add("plan.zero", plan.zero_stage);
+  add_collectives(plan.collectives, entries);
   entries.add("plan.precision", plan.recipe.gemm == Precision::kFp8Block ? "fp8-block" : "bf16");
   entries.add("plan.recompute", text_of(plan.recipe.recompute));
   entries.add("plan.blocking_pipeline", plan.blocking_pipeline);

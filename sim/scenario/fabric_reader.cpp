@@ -141,6 +141,54 @@ Fault read_fault(TomlTable& table) {
   return fault;
 }
 
+PcieSpec read_pcie(TomlTable table) {
+  const PcieSpec pcie{
+      .generation = to_int(
+          table.integer("generation", {.least = kOldestPcie, .most = kNewestPcie, .example = 5})),
+      .lanes = to_int(table.integer_or("lanes", 16, {.least = 1, .most = 16, .example = 16})),
+      .gpus_per_switch =
+          to_int(table.integer_or("gpus_per_switch", 0, {.least = 1, .most = 1024, .example = 2}))};
+  table.finish();
+  return pcie;
+}
+
+/// GPUs' and cards' PCIe: links as the kind of node has them, each with its own speed, or all
+/// alike.
+void read_host(TomlTable& table, KeysOfKind& keys, FabricSpec& spec) {
+  const bool chip_to_chip = spec.node == NodeKind::kNvl72;
+  if (keys.belongs("pcie", !chip_to_chip, "nodes whose GPUs reach their hosts by NVLink-C2C")) {
+    if (auto pcie = table.optional_table("pcie")) {
+      spec.pcie = read_pcie(std::move(*pcie));
+    }
+  }
+  const std::string described = spec.pcie ? "a host whose PCIe is described" : "";
+  if (keys.belongs("nic_pcie",
+                   spec.node != NodeKind::kPlain && !spec.pcie,
+                   spec.pcie ? described : "nodes without PCIe switches")) {
+    spec.nic_pcie = read_wire(table, "nic_pcie");
+  }
+  if (keys.belongs("gpu_pcie", !spec.pcie, described)) {
+    spec.gpu_pcie = read_wire(table, "gpu_pcie");
+  }
+}
+
+/// Tiers whose switches add: all up to the last named, so that what is added below stays one.
+void read_adding_tiers(TomlTable& table, FabricSpec& spec) {
+  static const std::vector<std::string> kTiers = {"leaf", "spine", "core"};
+  if (!table.has("in_network")) {
+    return;
+  }
+  const std::vector<std::string> words = table.words("in_network", kTiers);
+  spec.adding_tiers = static_cast<int>(words.size());
+  const bool from_leaf_up =
+      words.size() <= kTiers.size() && std::equal(words.begin(), words.end(), kTiers.begin());
+  if (!from_leaf_up && table.sound("in_network")) {
+    table.mistake("in_network",
+                  "switches that add above tiers that do not are not modelled",
+                  R"(in_network = ["leaf"], ["leaf", "spine"] or ["leaf", "spine", "core"])");
+  }
+}
+
 NetworkPrices read_prices(TomlTable table) {
   const auto dollars = [&table](std::string_view key, double example) {
     return Dollars(table.number(key, {.most = 1e9, .example = example}));
@@ -261,11 +309,8 @@ FabricSpec read_fabric(TomlTable table, const std::string& scenario_path, Mistak
   }
   spec.link_latency = table.time_or("link_latency", Seconds());
   spec.switch_latency = table.time_or("switch_latency", Seconds());
-  const bool pcie = spec.node != NodeKind::kPlain;
-  if (keys.belongs("nic_pcie", pcie, "nodes without PCIe switches")) {
-    spec.nic_pcie = read_wire(table, "nic_pcie");
-  }
-  spec.gpu_pcie = read_wire(table, "gpu_pcie");
+  read_host(table, keys, spec);
+  read_adding_tiers(table, spec);
   spec.routing = kind_or<RoutingRule, kRoutingRules>(table, "routing", RoutingRule::kAdaptive);
   spec.seed = static_cast<std::uint64_t>(table.integer_or("seed", 1, {.most = 1'000'000'000}));
   for (TomlTable& fault : table.tables("fault")) {

@@ -1,5 +1,6 @@
 #include "sim/scenario/neighbour_reader.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <numeric>
 #include <optional>
@@ -29,6 +30,16 @@ std::optional<std::vector<int>> read_nodes(TomlTable& table,
   if (!list.problem.empty()) {
     table.mistake(
         "nodes", fmt::format("'{}.nodes': {}", table.path(), list.problem), kExampleNodes);
+    return std::nullopt;
+  }
+  const auto partly = std::ranges::find(list.nodes, whole.idle > 0 ? whole.nodes - 1 : -1);
+  if (partly != list.nodes.end() && partly + 1 != list.nodes.end()) {
+    table.mistake("nodes",
+                  fmt::format("'{}.nodes': of node {} only {} GPUs are in use, and nodes follow it",
+                              table.path(),
+                              *partly,
+                              whole.gpus_per_node - whole.idle),
+                  fmt::format("node {} is the last of a job, or has none", *partly));
     return std::nullopt;
   }
   return std::move(list.nodes);
@@ -81,6 +92,11 @@ void check_fit(TomlTable& table,
                               other.cluster.gpu,
                               whole.gpus_per_node,
                               whole.gpu));
+  } else if (other.cluster.idle > 0) {
+    table.mistake("scenario",
+                  fmt::format("its plan leaves {} GPUs of its last node idle; jobs side by side "
+                              "fill their nodes",
+                              other.cluster.idle));
   } else if (other.cluster.nodes != static_cast<int>(nodes.size())) {
     table.mistake(
         "nodes",
@@ -151,6 +167,14 @@ std::vector<NeighbourJob> read_neighbours(TomlTable& root,
       table.mistake("scenario",
                     "jobs share no wires on a cluster whose network never blocks",
                     "describe the network: [cluster.fabric] with kind = \"fat-tree\"");
+    }
+    if (scenario.whole_cluster.idle > 0) {
+      table.mistake(
+          "scenario",
+          fmt::format("jobs side by side fill their nodes; of the cluster's last one {} "
+                      "GPUs are idle",
+                      scenario.whole_cluster.idle),
+          fmt::format("cluster.nodes = {} instead of cluster.gpus", scenario.whole_cluster.nodes));
     }
     auto neighbour = read_neighbour(table, scenario, scenario_path, taken, mistakes);
     if (neighbour) {

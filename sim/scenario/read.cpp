@@ -12,6 +12,7 @@
 #include "sim/cluster/placement.hpp"
 #include "sim/profile/toml_table.hpp"
 #include "sim/scenario/cluster_reader.hpp"
+#include "sim/scenario/collective_reader.hpp"
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/entries.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
@@ -170,6 +171,7 @@ TrainingPlan read_plan(TomlTable table) {
   }
   plan.micro_batch = degree_or_1("micro_batch", 65'536);
   plan.zero_stage = read_zero_stage(table);
+  plan.collectives = read_collectives(table, plan.zero_stage);
   plan.recipe.gemm = read_precision(table);
   plan.recipe.recompute = read_recompute(table);
   plan.blocking_pipeline = table.flag_or("blocking_pipeline", false);

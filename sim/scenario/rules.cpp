@@ -49,15 +49,20 @@ class Rules {
     }
   }
 
-  /// The experts' load and layout, on a group that was found right.
-  void require_possible(const ExpertPlan& plan, const ExpertLayer& layer, const GroupShape& shape) {
-    if (sound({"model.moe.experts",
-               "model.moe.top_k",
-               "model.moe.groups",
-               "model.moe.groups_per_token",
-               "plan.expert",
-               "cluster.gpus_per_node"})) {
-      check_expert_plan(plan, layer, shape, document_, mistakes_);
+  /// The experts' load and layout, on groups of these shapes that were found right.
+  void require_possible(const ExpertPlan& plan,
+                        const ExpertLayer& layer,
+                        const std::vector<GroupShape>& shapes) {
+    for (const GroupShape& shape : shapes) {
+      if (sound({"model.moe.experts",
+                 "model.moe.top_k",
+                 "model.moe.groups",
+                 "model.moe.groups_per_token",
+                 "plan.expert",
+                 "cluster.gpus",
+                 "cluster.gpus_per_node"})) {
+        check_expert_plan(plan, layer, shape, document_, mistakes_);
+      }
     }
   }
 
@@ -124,6 +129,22 @@ void check_model(const Architecture& model, Rules& rules) {
       fmt::format("top_k = {} or less", reachable));
 }
 
+/// "24 GPUs (3 nodes of 8)", "20 GPUs (2 nodes of 8 and one of 4)"
+std::string gpus_text(const Cluster& cluster) {
+  const std::string all = count(cluster.gpus());
+  if (cluster.idle == 0) {
+    return fmt::format("{} GPUs ({} nodes of {})", all, cluster.nodes, cluster.gpus_per_node);
+  }
+  if (cluster.nodes == 1) {
+    return fmt::format("{} GPUs (of a node of {})", all, cluster.gpus_per_node);
+  }
+  return fmt::format("{} GPUs ({} nodes of {} and one of {})",
+                     all,
+                     cluster.nodes - 1,
+                     cluster.gpus_per_node,
+                     cluster.gpus_per_node - cluster.idle);
+}
+
 void check_cluster(const Cluster& cluster, Rules& rules) {
   const std::int64_t gpus = std::int64_t{cluster.nodes} * cluster.gpus_per_node;
   rules.require(gpus <= kMostRanks,
@@ -135,7 +156,11 @@ void check_cluster(const Cluster& cluster, Rules& rules) {
 /// The pipeline and data ranks use every GPU of the cluster. An absent `data` follows from that.
 void check_ranks(TrainingPlan& plan, const Cluster& cluster, Rules& rules) {
   const bool derived = !rules.given("plan", "data");
-  if (!rules.sound({"cluster.nodes", "cluster.gpus_per_node", "plan.pipeline"})) {
+  if (!rules.sound({"cluster.nodes",
+                    "cluster.gpus",
+                    "cluster.gpus_per_node",
+                    "plan.nodes",
+                    "plan.pipeline"})) {
     if (derived) {
       rules.distrust("plan.data");
     }
@@ -143,88 +168,75 @@ void check_ranks(TrainingPlan& plan, const Cluster& cluster, Rules& rules) {
   }
   const int gpus = cluster.gpus();
   const int data = gpus / plan.pipeline;
-  rules.require(gpus % plan.pipeline == 0,
-                {"plan.pipeline"},
-                fmt::format("{} GPUs ({} nodes of {}) do not divide into {} pipeline ranks",
-                            count(gpus),
-                            cluster.nodes,
-                            cluster.gpus_per_node,
-                            plan.pipeline),
-                fmt::format("pipeline = {} would do", divisors_around(gpus, plan.pipeline)));
+  const std::int64_t ranks = std::int64_t{plan.pipeline} * plan.data;
+  const bool fill_nodes_in_part =
+      !derived && ranks < gpus && ranks > std::int64_t{cluster.nodes - 1} * cluster.gpus_per_node;
+  const std::string uses_only = fmt::format("cluster.gpus = {} uses only so many", ranks);
+  rules.require(
+      gpus % plan.pipeline == 0,
+      {"plan.pipeline"},
+      fmt::format("{} do not divide into {} pipeline ranks", gpus_text(cluster), plan.pipeline),
+      fmt::format("pipeline = {} would do{}",
+                  divisors_around(gpus, plan.pipeline),
+                  fill_nodes_in_part ? "; " + uses_only : ""));
   if (derived) {
     plan.data = std::max(data, 1);
     return;
   }
-  const std::int64_t ranks = std::int64_t{plan.pipeline} * plan.data;
   rules.require(ranks == gpus,
                 {"plan.data", "plan.pipeline"},
-                fmt::format("pipeline {} x data {} is {} ranks, but the cluster has {} GPUs ({} "
-                            "nodes of {})",
+                fmt::format("pipeline {} x data {} is {} ranks, but the cluster has {}",
                             plan.pipeline,
                             plan.data,
                             count(ranks),
-                            count(gpus),
-                            cluster.nodes,
-                            cluster.gpus_per_node),
-                fmt::format("data = {}, or leave it out to have it derived", data));
+                            gpus_text(cluster)),
+                fill_nodes_in_part
+                    ? fmt::format("data = {}; {}", data, uses_only)
+                    : fmt::format("data = {}, or leave it out to have it derived", data));
 }
 
-/// How many nodes a group of `expert` consecutive ranks spans.
-std::int64_t nodes_spanned(std::int64_t expert, std::int64_t per_node) {
-  return std::max<std::int64_t>(expert / per_node, 1);
-}
-
-/// Groups of `expert` ranks fill whole nodes, or a node holds whole groups.
-bool tiles_nodes(std::int64_t expert, std::int64_t per_node) {
-  return expert % per_node == 0 || per_node % expert == 0;
-}
-
-/// Each node a group spans holds whole expert groups of the router, or each of those whole nodes.
-bool nests(std::int64_t groups, std::int64_t nodes) {
-  return groups % nodes == 0 || nodes % groups == 0;
+/// The shapes of groups of `size` consecutive ranks, which fill the ranks: by where on its node a
+/// group begins.
+std::vector<GroupShape> shapes_of_groups(std::int64_t size,
+                                         std::int64_t ranks,
+                                         std::int64_t per_node) {
+  std::vector<GroupShape> shapes;
+  std::set<std::int64_t> begun;  // places
+  for (std::int64_t first = 0; first < ranks && begun.insert(first % per_node).second;
+       first += size) {
+    std::vector<int> members;
+    for (std::int64_t rank = first; rank < first + size;) {
+      const std::int64_t next = std::min(first + size, (rank / per_node + 1) * per_node);
+      members.push_back(static_cast<int>(next - rank));
+      rank = next;
+    }
+    const auto [fewest, most] = std::ranges::minmax(members);
+    GroupShape shape{.local = most, .nodes = static_cast<int>(members.size())};
+    if (fewest != most) {
+      shape.uneven = std::move(members);
+    }
+    if (std::ranges::find(shapes, shape) == shapes.end()) {
+      shapes.push_back(std::move(shape));
+    }
+  }
+  return shapes;
 }
 
 /// The most expert-parallel ranks, up to the plan's, with which every rule about them holds.
 std::int64_t workable_expert_ranks(const Scenario& scenario) {
   const ExpertLayer& moe = scenario.model.moe;
-  const int per_node = scenario.cluster.gpus_per_node;
   for (std::int64_t expert = scenario.plan.expert; expert > 1; --expert) {
-    if (scenario.plan.data % expert == 0 && moe.experts % expert == 0 &&
-        tiles_nodes(expert, per_node) && nests(moe.groups, nodes_spanned(expert, per_node))) {
+    if (scenario.plan.data % expert == 0 && moe.experts % expert == 0) {
       return expert;
     }
   }
   return 1;
 }
 
-/// Ranks that share gradients, or a sequence, sit in equal numbers on the nodes they span.
-void check_even_nodes(const Scenario& scenario, Rules& rules) {
-  const int per_node = scenario.cluster.gpus_per_node;
-  const auto require_even = [&](const std::string& key, const std::string& what, int ranks) {
-    if (rules.sound({key, "cluster.nodes", "cluster.gpus_per_node", "plan.pipeline"})) {
-      rules.require(
-          tiles_nodes(ranks, per_node),
-          {key, "cluster.gpus_per_node", "plan.pipeline"},
-          fmt::format(
-              "{} {} ranks neither fill nodes of {} GPUs nor divide them", ranks, what, per_node),
-          fmt::format("a multiple of {}, or a divisor of it", per_node));
-    }
-  };
-  require_even("plan.data", "data", scenario.plan.data);
-  require_even("plan.context", "context", scenario.plan.context);
-  for (std::size_t i = 0; i < scenario.extensions.size(); ++i) {
-    require_even(
-        fmt::format("training.extension.{}.context", i), "context", scenario.extensions[i].context);
-  }
-}
-
-/// Expert-parallel groups are runs of `expert` consecutive data ranks. They must tile the nodes,
-/// and where a group spans several nodes, these and the router's expert groups must nest. Only then
-/// does "at most so many groups a token" say how many nodes a token's copies go to.
+/// Expert-parallel groups are runs of `expert` consecutive data ranks, which need not fill nodes.
 void check_experts(const Scenario& scenario, Rules& rules) {
   const TrainingPlan& plan = scenario.plan;
   const ExpertLayer& moe = scenario.model.moe;
-  const int per_node = scenario.cluster.gpus_per_node;
   const std::string hint = fmt::format("expert = {} would do", workable_expert_ranks(scenario));
   rules.require(
       plan.data % plan.expert == 0,
@@ -238,24 +250,11 @@ void check_experts(const Scenario& scenario, Rules& rules) {
       fmt::format(
           "{} experts do not divide over {} expert-parallel ranks", moe.experts, plan.expert),
       hint);
-  rules.require(
-      tiles_nodes(plan.expert, per_node),
-      {"plan.expert", "cluster.gpus_per_node"},
-      fmt::format("{} expert-parallel ranks neither fill nodes of {} GPUs nor divide them",
-                  plan.expert,
-                  per_node),
-      hint);
-  const std::int64_t nodes = nodes_spanned(plan.expert, per_node);
-  rules.require(nests(moe.groups, nodes),
-                {"plan.expert", "model.moe.groups", "cluster.gpus_per_node"},
-                fmt::format("{} expert-parallel ranks span {} nodes, over which the router's {} "
-                            "expert groups do not spread evenly",
-                            plan.expert,
-                            nodes,
-                            moe.groups),
-                hint);
-  const int local = std::min(plan.expert, per_node);
-  rules.require_possible(plan.expert_plan, moe, {.local = local, .nodes = static_cast<int>(nodes)});
+  rules.require_possible(plan.expert_plan,
+                         moe,
+                         shapes_of_groups(plan.expert,
+                                          std::int64_t{plan.pipeline} * plan.data,
+                                          std::max(scenario.cluster.gpus_per_node, 1)));
 }
 
 std::int64_t stages_of(const TrainingPlan& plan) {
@@ -483,7 +482,6 @@ void check_rules(Scenario& scenario, const TomlNode& document, Mistakes& mistake
   check_stages(scenario.plan, scenario.model.layers, rules);
   check_experts(scenario, rules);
   check_phases(scenario, rules);
-  check_even_nodes(scenario, rules);
   check_run(scenario, rules);
 }
 

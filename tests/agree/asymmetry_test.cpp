@@ -1,6 +1,7 @@
 // Folding stays exact when ranks differ: generated clusters with slow GPUs and degraded ports.
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -9,6 +10,7 @@
 #include "sim/base/error.hpp"
 #include "sim/plan/expert_group.hpp"
 #include "tests/agree/folded_timeline.hpp"
+#include "tests/sim/collective/costs_maker.hpp"
 
 namespace towtank {
 namespace {
@@ -231,13 +233,57 @@ TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgreeWithUnevenExperts) {
   EXPECT_GT(built, static_cast<int>(kBlock) / 5);
 }
 
+/// Either kind of network, with any algorithm that can run the collective. What cannot is refused.
+SmallStep random_step_with_collectives(unsigned seed) {
+  SmallStep step = seed % 2 == 0 ? random_step(seed) : random_step_on_fabric(seed);
+  std::mt19937 random(seed + 5000);
+  const auto pick = [&random](auto choices) {
+    return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
+  };
+  CollectivePlan& collectives = step.plan.collectives;
+  const std::array<std::optional<Algorithm>, 6> any = {std::nullopt,
+                                                       Algorithm::kRing,
+                                                       Algorithm::kHalvingDoubling,
+                                                       Algorithm::kHalvingDoubling,
+                                                       Algorithm::kHierarchical,
+                                                       Algorithm::kInSwitch};
+  const std::array<std::optional<Algorithm>, 4> sums = {
+      std::nullopt, Algorithm::kTree, Algorithm::kDoubleTree, Algorithm::kInSwitchTree};
+  collectives.reduce_scatter = pick(any);
+  collectives.all_gather = pick(any);
+  collectives.all_reduce = pick(std::array{false, true}) ? pick(any) : pick(sums);
+  return step;
+}
+
+TEST_P(Asymmetry, FoldedAndUnfoldedStepsAgreeWithAnyCollectives) {
+  Profile profile = datasheet_profile();
+  profile.network = round_profile().network;
+  int built = 0;
+  for (unsigned seed = GetParam() * kBlock; seed < (GetParam() + 1) * kBlock; ++seed) {
+    const SmallStep step = random_step_with_collectives(seed);
+    SCOPED_TRACE(fmt::format("seed {}: {}", seed, step.text()));
+    try {
+      const FoldedAndWhole both(step, profile);
+      both.expect_same_events();
+      both.expect_same_loads();
+      ++built;
+    } catch (const InputError&) {
+      continue;  // as above, and groups that an algorithm cannot run on
+    }
+    if (HasFailure()) {
+      return;
+    }
+  }
+  EXPECT_GT(built, static_cast<int>(kBlock) / 5);
+}
+
 // What a planted fault does is not averaged away: its rank is alone in its class, and slower GPUs
 // make a longer step.
 TEST_P(Asymmetry, EveryFaultIsPreserved) {
   for (unsigned seed = GetParam() * kBlock; seed < (GetParam() + 1) * kBlock; seed += 5) {
     SmallStep step = random_step(seed);
     step.cluster.faults = {{.gpu = static_cast<int>(seed) % step.plan.ranks(), .slowdown = 1.5}};
-    const JobLayout job = lay_out(step.model, step.plan, step.cluster, Folding::kFolded);
+    const JobLayout job = step.lay_out(Folding::kFolded);
     const auto at = static_cast<std::size_t>(step.cluster.faults.front().gpu);
     const auto of_faulty = static_cast<std::size_t>(job.classes.ranks.class_of[at]);
     EXPECT_EQ(job.classes.ranks.members[of_faulty], 1);

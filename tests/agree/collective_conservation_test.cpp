@@ -98,8 +98,7 @@ void for_each_call(Visit visit) {
         call.members = {call.members[2], call.members[17]};
       }
       for (const Algorithm algorithm : kAlgorithms) {
-        const bool adds_outside = algorithm == Algorithm::kInNetwork && cluster.fabric;
-        if (why_not(algorithm, call).empty() && !adds_outside) {
+        if (why_not(algorithm, call).empty()) {
           visit(cluster, call, algorithm);
         }
       }

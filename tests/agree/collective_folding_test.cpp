@@ -60,7 +60,26 @@ FabricSpec random_fabric(Pick& pick, unsigned seed, int gpus_per_node) {
       fabric.faults.front().devices = {"plane0.leaf0", "plane0.spine0"};
     }
   }
+  if (pick.upto(3) == 0) {
+    fabric.pcie = PcieSpec{.generation = pick.from(std::array{3, 5}),
+                           .lanes = 8,
+                           .gpus_per_switch = pick.from(std::array{1, 2})};
+  }
   return fabric;
+}
+
+/// To the hosts and back, of every second member or all of them, in the first phase.
+void add_host_copies(Pick& pick, Movement& movement) {
+  if (movement.phases.empty() || pick.upto(1) == 0) {
+    return;
+  }
+  const int step = 1 + pick.upto(1);
+  for (int member = 0; member < movement.members; member += step) {
+    for (const bool to_host : {true, false}) {
+      movement.phases.front().host_copies.push_back(
+          {.member = member, .to_host = to_host, .bytes = 60 * MB});
+    }
+  }
 }
 
 void add_faults(Pick& pick, Cluster& cluster) {
@@ -99,9 +118,7 @@ void add_calls(Pick& pick, Scene& scene) {
     }
     std::vector<Algorithm> possible;
     for (const Algorithm algorithm : kAlgorithms) {
-      const bool described = scene.cluster.fabric.has_value();
-      if (why_not(algorithm, call).empty() && !(described && algorithm == Algorithm::kInNetwork) &&
-          (!same || same->second == algorithm)) {
+      if (why_not(algorithm, call).empty() && (!same || same->second == algorithm)) {
         possible.push_back(algorithm);
       }
     }
@@ -114,6 +131,9 @@ void add_calls(Pick& pick, Scene& scene) {
       same = {call.kind, algorithm};
     }
     scene.calls.push_back(round_call(algorithm, call));
+    if (scene.cluster.fabric && scene.cluster.fabric->pcie) {
+      add_host_copies(pick, scene.calls.back().movement);
+    }
     scene.text +=
         fmt::format(", {} {} of {}", name(call.kind), name(algorithm), call.members.size());
   }

@@ -76,7 +76,7 @@ SmallStep random_step(unsigned seed) {
 struct ExecutedStep {
   explicit ExecutedStep(SmallStep of)
       : step(std::move(of)),
-        job(lay_out(step.model, step.plan, step.cluster, Folding::kUnfolded)),
+        job(step.lay_out(Folding::kUnfolded)),
         graph(lower_training_step(job)),
         profile(datasheet_profile()),
         workload(
@@ -141,8 +141,8 @@ std::vector<int> replicas(const ExecutedStep& run, GroupKind kind, int rank) {
   return members;
 }
 
-/// What a flow of a ring stands for: every member sends to the next of its node, or to the one at
-/// its place on the next node.
+/// What a convoy of rings stands for: every member sends to the next of its node, and its rail's to
+/// the same rail of the next node.
 std::vector<Transfer> around(const std::vector<int>& members,
                              int per_node,
                              Medium medium,

@@ -17,10 +17,10 @@ namespace towtank {
 /// Both ways to simulate a step, and which class each rank belongs to.
 class FoldedAndWhole {
  public:
-  explicit FoldedAndWhole(const SmallStep& step)
-      : folded_(simulate_step(step, Folding::kFolded)),
-        whole_(simulate_step(step, Folding::kUnfolded)),
-        classes_(lay_out(step.model, step.plan, step.cluster, Folding::kFolded).classes.ranks) {}
+  explicit FoldedAndWhole(const SmallStep& step, const Profile& profile = datasheet())
+      : folded_(simulate_step(step, Folding::kFolded, profile, 20)),
+        whole_(simulate_step(step, Folding::kUnfolded, profile, 20)),
+        classes_(step.lay_out(Folding::kFolded, profile).classes.ranks) {}
 
   /// Of ranks that were simulated both ways.
   FoldedAndWhole(Timeline folded, Timeline whole, Partition classes)
@@ -99,10 +99,23 @@ class FoldedAndWhole {
     return timeline.labels[static_cast<std::size_t>(event.label)].name;
   }
 
+  /// What a segment's time is due to, and what held a transfer down. Wires of the fabric that carry
+  /// the same are one for the router, which of them it keeps may differ.
+  static std::string causes(const Timeline& timeline, const Event& event) {
+    std::string text;
+    for (const Share& share : timeline.labels[static_cast<std::size_t>(event.label)].shares) {
+      const bool on_port = share.cause.starts_with("nic ") || share.cause.starts_with("nvlink ");
+      const bool computes = event.stream == StreamKind::kCompute;
+      text += (on_port || computes ? share.cause : "a wire of the fabric") + ", ";
+    }
+    return text;
+  }
+
   void expect_alike(const std::vector<Event>& folded, const std::vector<Event>& whole) const {
     ASSERT_EQ(folded.size(), whole.size());
     for (std::size_t i = 0; i < folded.size(); ++i) {
       ASSERT_EQ(label(folded_, folded[i]), label(whole_, whole[i]));
+      ASSERT_EQ(causes(folded_, folded[i]), causes(whole_, whole[i]));
       ASSERT_NEAR(folded[i].start, whole[i].start, kExact * whole_.end.si());
       ASSERT_NEAR(folded[i].end, whole[i].end, kExact * whole_.end.si());
     }

@@ -25,7 +25,7 @@ struct TwoJobs {
     const std::array tenants = {
         Tenant{.model = &first.model, .plan = &first.plan, .cluster = &first.cluster},
         Tenant{.model = &second.model, .plan = &second.plan, .cluster = &second.cluster}};
-    return lay_out_together(tenants, together, folding);
+    return lay_out_together(tenants, together, datasheet(), folding);
   }
 
   Timeline simulate(Folding folding) const {

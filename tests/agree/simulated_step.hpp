@@ -10,39 +10,17 @@
 
 namespace towtank {
 
-/// A GPU of which nothing was measured: every kernel takes its datasheet's time. Links start late
-/// and carry less while the GPU computes.
-inline Profile datasheet_profile() {
-  Profile profile;
-  profile.gpu = {.name = "test",
-                 .sms = 132,
-                 .bf16_peak = 989 * TFLOP / second,
-                 .fp8_peak = 1979 * TFLOP / second,
-                 .memory_bandwidth = 3.35 * TB / second,
-                 .memory = 80 * GiB};
-  profile.fallback.source = "test";
-  profile.launch = 2.0 * microsecond;
-  for (auto& of_kind : profile.links) {
-    for (LinkEfficiency& link : of_kind) {
-      link.alone = 0.9;
-      link.shared = 0.8;
-      link.start_up = 5.0 * microsecond;
-    }
-  }
-  return profile;
-}
-
 inline Timeline simulate_step(const SmallStep& step,
                               Folding folding,
                               const Profile& profile,
                               int communication_sms) {
-  const OpGraph graph = step.lower(folding);
+  const OpGraph graph = step.lower(folding, profile);
   return simulate(
       Simulation{.graph = &graph, .profile = &profile, .communication_sms = communication_sms});
 }
 
 inline Timeline simulate_step(const SmallStep& step, Folding folding = Folding::kFolded) {
-  return simulate_step(step, folding, datasheet_profile(), 20);
+  return simulate_step(step, folding, datasheet(), 20);
 }
 
 /// A rank's events of one stream in their order. The gradient norm, which one rank notes for all

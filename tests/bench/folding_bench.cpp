@@ -64,7 +64,7 @@ TimedStep time_step(const Scenario& scenario, Folding folding, Engine engine) {
   TimedStep result;
   const Clock::time_point begin = Clock::now();
   const OpGraph graph =
-      lower_training_step(scenario.model, scenario.plan, scenario.cluster, folding);
+      lower_training_step(scenario.model, scenario.plan, scenario.cluster, kProfile, folding);
   result.lowering = seconds_since(begin);
   result.flows = flows_of(graph);
   const Clock::time_point lowered = Clock::now();

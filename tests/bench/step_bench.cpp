@@ -34,13 +34,10 @@ void read_scenario_and_profile(benchmark::State& state) {
 BENCHMARK(read_scenario_and_profile)->Unit(benchmark::kMillisecond);
 
 void fold_2048_ranks(benchmark::State& state) {
-  const TrainingPlan& plan = deepseek_v3().plan;
-  const Mesh mesh(plan, deepseek_v3().cluster.gpus_per_node);
-  const Schedule schedule =
-      make_schedule(plan.schedule, {.ranks = plan.pipeline, .micro_batches = plan.micro_batches()});
+  const Scenario& scenario = deepseek_v3();
+  const JobLayout job = cut_up(scenario.model, scenario.plan, scenario.cluster, h800());
   while (state.KeepRunning()) {
-    benchmark::DoNotOptimize(
-        equitable_partition(training_relations(mesh, schedule, deepseek_v3().cluster)));
+    benchmark::DoNotOptimize(equitable_partition(training_relations(job)));
   }
 }
 BENCHMARK(fold_2048_ranks)->Unit(benchmark::kMillisecond);
@@ -48,16 +45,16 @@ BENCHMARK(fold_2048_ranks)->Unit(benchmark::kMillisecond);
 void lower_step(benchmark::State& state) {
   const Scenario& scenario = deepseek_v3();
   while (state.KeepRunning()) {
-    benchmark::DoNotOptimize(
-        lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded));
+    benchmark::DoNotOptimize(lower_training_step(
+        scenario.model, scenario.plan, scenario.cluster, h800(), Folding::kFolded));
   }
 }
 BENCHMARK(lower_step)->Unit(benchmark::kMillisecond);
 
 void simulate_step(benchmark::State& state) {
   const Scenario& scenario = deepseek_v3();
-  const OpGraph graph =
-      lower_training_step(scenario.model, scenario.plan, scenario.cluster, Folding::kFolded);
+  const OpGraph graph = lower_training_step(
+      scenario.model, scenario.plan, scenario.cluster, h800(), Folding::kFolded);
   const Simulation simulation{
       .graph = &graph, .profile = &h800(), .communication_sms = scenario.plan.communication_sms};
   double activities = 0.0;

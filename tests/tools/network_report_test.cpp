@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/base/error.hpp"
 #include "tools/commands.hpp"
 
 namespace towtank {
@@ -133,6 +134,27 @@ TEST(NetworkReport, KnowsCardsThatAreNotOneToOne) {
       EXPECT_NEAR(row.time / *row.simulation->alone, 1.0, 1e-6);
     }
   }
+}
+
+// A slow GPU changes nothing, and the report says so; a copy to the hosts does.
+TEST(NetworkReport, SaysWhatItDoesNotFeel) {
+  const Profile profile = read_profile(TOWTANK_SOURCE_DIR "/profiles", "h100-sxm");
+  Cluster cluster = two_nodes();
+  cluster.fabric = FabricSpec{.pcie = PcieSpec{.generation = 5}};
+  NetworkQuestion question{
+      .collectives = {Collective::kAllReduce}, .ranks = 16, .sizes = {512 * MiB}, .wishes = {}};
+  const NetworkReport sound = network_report(cluster, profile, question);
+  EXPECT_TRUE(sound.notes.empty());
+  cluster.faults = {{.gpu = 3, .slowdown = 2.0}};
+  const NetworkReport slow = network_report(cluster, profile, question);
+  ASSERT_EQ(slow.notes.size(), 1U);
+  EXPECT_NE(slow.notes[0].find("slowdown"), std::string::npos);
+  const Seconds time = slow.tables[0].rows[0].time;
+  EXPECT_NEAR(time / sound.tables[0].rows[0].time, 1.0, 1e-9);
+  question.host_copy = 1 * GiB;
+  EXPECT_GT(network_report(cluster, profile, question).tables[0].rows[0].time / time, 1.2);
+  cluster.fabric->pcie.reset();
+  EXPECT_THROW(network_report(cluster, profile, question), InputError);
 }
 
 TEST(PairsReport, ComparesWithTheFullestPort) {

@@ -70,7 +70,7 @@ TEST(ProfileReport, ShowsEveryPointOnceWithASourceThatIsListed) {
     }
   }
   EXPECT_EQ(points, known.points.size());
-  EXPECT_EQ(report.links.size(), static_cast<std::size_t>(kTransferKinds * kMedia));
+  EXPECT_EQ(report.links.size(), static_cast<std::size_t>(kLinkKinds * kMedia));
 }
 
 }  // namespace

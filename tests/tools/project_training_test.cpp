@@ -36,8 +36,9 @@ std::vector<Override> small_with(const std::string& key, const std::string& valu
 TEST(UnfoldedActivities, AreThoseOfTheUnfoldedGraph) {
   for (const char* schedule : {"dualpipe", "1f1b"}) {
     const Scenario scenario = read_scenario(kFile, small_with("plan.schedule", schedule));
-    const auto graph = [&scenario](Folding folding) {
-      return lower_training_step(scenario.model, scenario.plan, scenario.cluster, folding);
+    const Profile profile = profile_for(scenario);
+    const auto graph = [&](Folding folding) {
+      return lower_training_step(scenario.model, scenario.plan, scenario.cluster, profile, folding);
     };
     const OpGraph unfolded = graph(Folding::kUnfolded);
     EXPECT_EQ(unfolded.ranks.size(), 16U);

@@ -26,7 +26,7 @@ constexpr Bandwidth kChipToChip = 450 * GB / second;
 /// HGX H100: each GPU has 18 NVLinks to 4 NVSwitches, 4 or 5 to each, here taken as evenly spread
 /// (NVIDIA, "NVIDIA Hopper Architecture In-Depth", 2022). NVL72: 18 NVLinks, 2 to each of 9 switch
 /// trays (NVIDIA, GB200 NVL72 datasheet).
-Insides insides(NodeKind kind, int gpus) {
+Insides insides_of_kind(NodeKind kind, int gpus) {
   switch (kind) {
     case NodeKind::kPlain:
       return {.nvswitches = gpus > 1 ? 1 : 0};
@@ -45,6 +45,21 @@ Insides insides(NodeKind kind, int gpus) {
               .nic_pcie = {.bandwidth = kPcie5x16}};
   }
   return {};
+}
+
+/// The same link to GPUs and cards, as the user says, behind a switch in any case.
+Insides with_pcie(Insides inside, const PcieSpec& pcie) {
+  const WireSpec link{.bandwidth = payload_bandwidth(pcie)};
+  inside.gpus_per_pcie =
+      pcie.gpus_per_switch > 0 ? pcie.gpus_per_switch : std::max(1, inside.gpus_per_pcie);
+  inside.gpu_pcie = link;
+  inside.nic_pcie = link;
+  return inside;
+}
+
+Insides insides(const FabricSpec& spec, int gpus) {
+  const Insides inside = insides_of_kind(spec.node, gpus);
+  return spec.pcie ? with_pcie(inside, *spec.pcie) : inside;
 }
 
 WireSpec wire_or(const WireSpec& given, const WireSpec& fallback) {
@@ -80,7 +95,7 @@ void wire_one(int node,
 }  // namespace
 
 NodeLayout plan_node(const FabricSpec& spec, const FabricSize& size) {
-  const Insides inside = insides(spec.node, size.gpus_per_node);
+  const Insides inside = insides(spec, size.gpus_per_node);
   const int gpus = size.gpus_per_node;
   if (inside.gpus != 0 && inside.gpus != gpus) {
     throw InputError(spec.place,
@@ -118,7 +133,7 @@ void wire_nodes(const FabricSpec& spec,
                 const FabricSize& size,
                 NodeLayout& layout,
                 Wiring& wiring) {
-  const Insides inside = insides(spec.node, size.gpus_per_node);
+  const Insides inside = insides(spec, size.gpus_per_node);
   const auto nodes = static_cast<std::int64_t>(layout.nodes);
   wiring.add_devices(DeviceKind::kGpu, nodes * layout.gpus);
   layout.first_nvswitch = wiring.add_devices(DeviceKind::kNvSwitch, nodes * layout.nvswitches);

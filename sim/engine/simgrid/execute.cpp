@@ -261,11 +261,11 @@ Execution from_message(const std::string& message) {
 /// operation; of a rendezvous, the last among those of all its members.
 void find_causes(const OpGraph& graph, std::vector<Completion>& completions) {
   const Waits waits = find_waits(graph);
-  std::vector<std::int64_t> cause(completions.size(), -1);  // (units)
+  std::vector<std::int32_t> cause(completions.size(), -1);  // (units)
   for (std::size_t number = 0; number < completions.size(); ++number) {
     const auto operation = static_cast<std::size_t>(completions[number].vertex);
     for (const std::uint32_t waiter : waits.waiting_for(operation)) {
-      cause[waiter] = static_cast<std::int64_t>(number);
+      cause[waiter] = static_cast<std::int32_t>(number);
     }
   }
   for (Completion& completion : completions) {

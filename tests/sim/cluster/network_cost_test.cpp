@@ -15,7 +15,7 @@ namespace towtank {
 namespace {
 
 double per_endpoint(const NetworkPrices& prices, const PublishedNetwork& network) {
-  const NetworkCost cost =
+  const NetworkPrice cost =
       network_cost(prices, 64, network.endpoints, network.switches, network.links);
   return cost.total() / dollar / static_cast<double>(network.endpoints);
 }

@@ -48,6 +48,17 @@ TEST(NodeList, ReadsBackWhatItWrote) {
   EXPECT_EQ(nodes_text(std::vector<int>{0, 1, 2, 3, 8, 10, 12, 20, 21}), "0-3, 8-12:2, 20, 21");
 }
 
+TEST(PartOfCluster, HasThePartlyUsedNodeLast) {
+  Cluster whole;
+  whole.nodes = 3;
+  whole.gpus_per_node = 8;
+  whole.idle = 4;
+  EXPECT_EQ(whole.gpus(), 20);
+  EXPECT_EQ(on_nodes(whole, std::vector<int>{0, 2}).gpus(), 12);
+  EXPECT_EQ(on_nodes(whole, std::vector<int>{1, 0}).gpus(), 16);
+  EXPECT_THROW(on_nodes(whole, std::vector<int>{2, 0}), BrokenClaim);
+}
+
 TEST(NodeList, SurvivesAnyText) {
   std::mt19937 random(6);
   constexpr std::string_view kLetters = "0123456789-,: x";

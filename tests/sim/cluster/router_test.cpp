@@ -413,6 +413,49 @@ TEST(Router, SpreadsOverTheNvlinkSwitchesThatAreLeft) {
   expect_conserved(fabric, crossings, 0, 7, "three switches");
 }
 
+/// Nodes of 8 on rails that only NVLink joins; of the last node 4 GPUs are in use.
+Fabric partly_used(CrossRail cross_rail) {
+  FabricSpec spec{.kind = FabricKind::kRailOptimised, .radix = 16};
+  spec.cross_rail = cross_rail;
+  FabricSize size = cluster_size(3, 8);
+  size.idle = 4;
+  return make_fabric(spec, size);
+}
+
+TEST(PartlyUsedNode, PassesNothingOnByGpusThatAreNotInUse) {
+  for (const CrossRail cross_rail : {CrossRail::kNvlinkFirst, CrossRail::kNvlinkLast}) {
+    const Fabric fabric = partly_used(cross_rail);
+    const Router router(fabric);
+    for (int from = 0; from < 20; ++from) {
+      for (int to = 0; to < 20; ++to) {
+        if (from / 8 == to / 8) {
+          continue;
+        }
+        const std::vector<CardWay> ways = router.card_ways(from, to);
+        ASSERT_EQ(ways.size(), 1U);
+        EXPECT_LT(std::max(ways.front().from_gpu, ways.front().to_gpu), 20);
+        EXPECT_EQ(ways.front().from_gpu / 8, from / 8);
+        EXPECT_EQ(ways.front().to_gpu / 8, to / 8);
+        EXPECT_EQ(ways.front().from_gpu % 8, ways.front().to_gpu % 8);  // on one rail
+        std::vector<Crossing> crossings;
+        router.route(from, to, Medium::kNic, crossings);
+        expect_conserved(fabric,
+                         crossings,
+                         static_cast<DeviceId>(from),
+                         static_cast<DeviceId>(to),
+                         "a partly used node");
+      }
+    }
+  }
+}
+
+TEST(PartlyUsedNode, ChangesRailsAtTheOtherEndOnlyWhereItMust) {
+  const Fabric fabric = partly_used(CrossRail::kNvlinkFirst);
+  const Router router(fabric);
+  EXPECT_EQ(router.card_ways(6, 17).front().from_gpu, 1);  // as ever: the receiver's rail first
+  EXPECT_EQ(router.card_ways(17, 6).front().to_gpu, 1);    // its GPU 6 is not in use
+}
+
 TEST(Fault, SlowsTheNamedLinksOnly) {
   FabricSpec spec{.kind = FabricKind::kFatTree, .radix = 8};
   spec.faults = {{.devices = {"leaf0", "spine1"}, .factor = 0.5, .place = {}},

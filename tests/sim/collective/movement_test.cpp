@@ -88,8 +88,9 @@ TEST(AnyMovement, CrossesNodesOverCardsAndStaysInNodesOverNvlink) {
     for (const MovementPhase& phase : movement(algorithm, call).phases) {
       for (const Delivery& delivery : written_out(phase, call.members)) {
         if (delivery.from < 0 || delivery.to < 0) {
-          EXPECT_EQ(std::min(delivery.from, delivery.to),
-                    delivery.medium == Medium::kNic ? kNetworkSwitch : kNodeSwitch);
+          const int adder = std::min(delivery.from, delivery.to);
+          EXPECT_EQ(is_network_switch(adder), delivery.medium == Medium::kNic);
+          EXPECT_EQ(adder == kNodeSwitch, delivery.medium == Medium::kNvlink);
           continue;
         }
         EXPECT_NE(delivery.from, delivery.to);

@@ -165,5 +165,33 @@ TEST(FairShare, RoomThatAFlowLeavesGoesToThoseItHeldDown) {
   EXPECT_DOUBLE_EQ(share.rate(2), 20.0);
 }
 
+TEST(FairShare, NamesTheKindOfWireThatHoldsAWayDown) {
+  Ways ways;
+  add_way(ways, {{.wire = 0, .times = 1}, {.wire = 1, .times = 1}});
+  add_way(ways, {{.wire = 1, .times = 1}});
+  FairShare share(ways, {10.0, 16.0}, {4, 3});
+  share.join(0);
+  share.settle();
+  EXPECT_EQ(share.held_by(0), 4);
+  share.join(1);  // 8 each on the second wire
+  ASSERT_EQ(share.settle().size(), 2U);
+  EXPECT_EQ(share.held_by(0), 3);
+  EXPECT_EQ(share.held_by(1), 3);
+  share.leave(1);
+  share.settle();
+  EXPECT_EQ(share.held_by(0), 4);
+}
+
+TEST(FairShare, NamesTheKindOfTheLeastNumberWhereSeveralHoldAWayDownEqually) {
+  for (const bool reversed : {false, true}) {
+    Ways ways;
+    add_way(ways, {{.wire = reversed ? 1 : 0, .times = 3}, {.wire = reversed ? 0 : 1, .times = 3}});
+    FairShare share(ways, {10.0, 10.0}, {2, 1});
+    share.join(0);
+    share.settle();
+    EXPECT_EQ(share.held_by(0), 1);
+  }
+}
+
 }  // namespace
 }  // namespace towtank

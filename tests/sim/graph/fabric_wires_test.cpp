@@ -178,12 +178,30 @@ TEST(Cards, FaultsSlowOnlyTheirGpu) {
   EXPECT_EQ(FabricWires(cluster).port(11, Medium::kNvlink).si(), 200e9);
 }
 
-TEST(Faults, OfOneNvlinkThatFailedAreRefused) {
+// Traffic is spread evenly over the switches that are left.
+TEST(FailedNvlink, LeavesItsGpuTheOthers) {
   FabricSpec spec;
   spec.kind = FabricKind::kFatTree;
-  spec.faults = {{.devices = {"node1.gpu0", "node1.nvswitch0"}, .factor = 0.5}};
+  spec.node = NodeKind::kHgx;
+  spec.faults = {{.devices = {"node1.gpu3", "node1.nvswitch2"}, .factor = 0.0}};
+  const Cluster cluster = cluster_on(spec, 4);
+  const FabricWires wires(cluster);
+  EXPECT_EQ(wires.port(11, Medium::kNvlink).si(), 150e9);
+  EXPECT_EQ(wires.port(10, Medium::kNvlink).si(), 200e9);
+  EXPECT_EQ(wires.port(3, Medium::kNvlink).si(), 200e9);
+}
+
+TEST(FailedNvlink, IsAnErrorWhereTwoGpusReachNoSwitchInCommon) {
+  FabricSpec spec;
+  spec.kind = FabricKind::kFatTree;
+  spec.node = NodeKind::kHgx;
+  for (const std::string nvswitch : {"0", "1"}) {
+    spec.faults.push_back({.devices = {"node1.gpu3", "node1.nvswitch" + nvswitch}, .factor = 0.0});
+  }
   EXPECT_NO_THROW(FabricWires{cluster_on(spec, 4)});
-  spec.faults.front().factor = 0.0;
+  for (const std::string nvswitch : {"2", "3"}) {
+    spec.faults.push_back({.devices = {"node1.gpu5", "node1.nvswitch" + nvswitch}, .factor = 0.0});
+  }
   EXPECT_THROW(FabricWires{cluster_on(spec, 4)}, InputError);
 }
 

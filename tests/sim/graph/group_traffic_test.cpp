@@ -15,7 +15,7 @@ namespace towtank {
 namespace {
 
 std::vector<GroupTraffic> moved(const SmallStep& step, Folding folding = Folding::kFolded) {
-  const JobLayout job = lay_out(step.model, step.plan, step.cluster, folding);
+  const JobLayout job = step.lay_out(folding);
   return group_traffic(job, lower_training_step(job));
 }
 
@@ -197,7 +197,7 @@ TEST_P(GroupsOfStep, MovesAsMuchFoldedAsUnfolded) {
 
 // Groups of a kind fill the job, each rank in one of them.
 TEST_P(GroupsOfStep, HasEveryRankInOneGroupOfEachKind) {
-  const JobLayout job = lay_out(model(), plan(), step().cluster, Folding::kFolded);
+  const JobLayout job = step().lay_out(Folding::kFolded);
   for (int kind = 0; kind < kGroupKinds; ++kind) {
     const GroupSet set = groups_of(job, static_cast<GroupKind>(kind));
     EXPECT_EQ(set.groups * set.ranks, plan().ranks());

@@ -110,12 +110,15 @@ TEST(MovementGraph, RefusesMorePairsThanItCanFollow) {
   EXPECT_THROW(lowered(cluster, group, Folding::kUnfolded), InputError);
 }
 
-TEST(MovementGraph, RefusesSwitchesThatAddOnADescribedNetwork) {
-  Cluster cluster = cluster_of(4);
-  cluster.fabric = FabricSpec{.kind = FabricKind::kFatTree, .radix = 64};
-  const GroupMovement group = moved(Algorithm::kInNetwork, Collective::kAllReduce, 4);
-  EXPECT_THROW(lowered(cluster, group, Folding::kFolded), InputError);
-  EXPECT_THROW(lowered(cluster, group, Folding::kUnfolded), InputError);
+// Eight trees of 256 cards each, and still one rank and a flow for each medium.
+TEST(MovementGraph, OfSwitchesThatAddIsOneRank) {
+  Cluster cluster = cluster_of(256);
+  cluster.fabric = FabricSpec{.kind = FabricKind::kFatTree, .radix = 64, .oversubscription = {3.0}};
+  const MovementGraph graph =
+      lowered(cluster, moved(Algorithm::kInNetwork, Collective::kAllReduce, 256), Folding::kFolded);
+  EXPECT_EQ(graph.ranks, 2048);
+  EXPECT_EQ(graph.graph.ranks.size(), 1U);
+  EXPECT_EQ(graph.graph.traffics.front().flows.size(), 2U);
 }
 
 }  // namespace

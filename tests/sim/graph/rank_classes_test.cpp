@@ -21,8 +21,7 @@ std::size_t at(int index) {
 }
 
 RankRelations relations_of(const SmallStep& step) {
-  return training_relations(
-      Mesh(step.plan, step.cluster.gpus_per_node), step.schedule(), step.cluster);
+  return training_relations(cut_up(step.model, step.plan, step.cluster, datasheet()));
 }
 
 /// What a rank or a wire sees of a partition: its own attribute, and the labels and classes of all

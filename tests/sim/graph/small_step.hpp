@@ -7,9 +7,37 @@
 #include <fmt/format.h>
 
 #include "sim/graph/training_step.hpp"
+#include "sim/profile/profile.hpp"
 #include "tests/sim/model/architectures.hpp"
 
 namespace towtank {
+
+/// A GPU of which nothing was measured: every kernel takes its datasheet's time. Links start late
+/// and carry less while the GPU computes.
+inline Profile datasheet_profile() {
+  Profile profile;
+  profile.gpu = {.name = "test",
+                 .sms = 132,
+                 .bf16_peak = 989 * TFLOP / second,
+                 .fp8_peak = 1979 * TFLOP / second,
+                 .memory_bandwidth = 3.35 * TB / second,
+                 .memory = 80 * GiB};
+  profile.fallback.source = "test";
+  profile.launch = 2.0 * microsecond;
+  for (auto& of_kind : profile.links) {
+    for (LinkEfficiency& link : of_kind) {
+      link.alone = 0.9;
+      link.shared = 0.8;
+      link.start_up = 5.0 * microsecond;
+    }
+  }
+  return profile;
+}
+
+inline const Profile& datasheet() {
+  static const Profile profile = datasheet_profile();
+  return profile;
+}
 
 /// The parallel degrees of a step.
 struct Degrees {
@@ -25,8 +53,11 @@ struct SmallStep {
   TrainingPlan plan;
   Cluster cluster;
 
-  OpGraph lower(Folding folding) const {
-    return lower_training_step(model, plan, cluster, folding);
+  OpGraph lower(Folding folding, const Profile& profile = datasheet()) const {
+    return lower_training_step(model, plan, cluster, profile, folding);
+  }
+  JobLayout lay_out(Folding folding, const Profile& profile = datasheet()) const {
+    return towtank::lay_out(model, plan, cluster, profile, folding);
   }
   Schedule schedule() const {
     return make_schedule(plan.schedule,

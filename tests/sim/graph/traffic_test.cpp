@@ -7,6 +7,7 @@
 
 #include "sim/base/error.hpp"
 #include "sim/graph/ports.hpp"
+#include "sim/graph/replica_collectives.hpp"
 #include "sim/plan/expert_traffic.hpp"
 #include "sim/plan/group_layout.hpp"
 #include "tests/sim/graph/small_step.hpp"
@@ -17,8 +18,7 @@ namespace {
 /// What a step's traffics are made with, folded and not.
 class Maker {
  public:
-  Maker(const SmallStep& step, Folding folding)
-      : step_(step), job_(lay_out(step_.model, step_.plan, step_.cluster, folding)) {
+  Maker(const SmallStep& step, Folding folding) : step_(step), job_(step_.lay_out(folding)) {
     for (std::size_t i = 0; i < job_.classes.ranks.members.size(); ++i) {
       graph_.ranks.push_back({.rank = job_.classes.ranks.representatives[i],
                               .members = job_.classes.ranks.members[i]});
@@ -30,6 +30,46 @@ class Maker {
   Maker& operator=(const Maker&) = delete;
 
   const TrafficMaker* operator->() const { return &*traffic_; }
+
+  std::vector<Traffic> collective(Collective kind,
+                                  int rank,
+                                  const std::vector<int>& group,
+                                  Bytes size) const {
+    return traffic_->collective(TransferKind::kReduceScatter,
+                                GroupKind::kDenseReplicas,
+                                rank,
+                                group,
+                                job_.tuner->tune(kind, size, members_of(mesh(), group, 0)));
+  }
+
+  double sent_by_all(Collective kind, const std::vector<int>& group, Bytes size) const {
+    double all = 0.0;
+    for (const int rank : group) {
+      for (const Traffic& traffic : collective(kind, rank, group, size)) {
+        for (const Flow& flow : traffic.flows) {
+          all += flow.copies * flow.bytes.si();
+        }
+      }
+    }
+    return all;
+  }
+
+  /// What the flows put on the senders' ports: a convoy's those of its leader.
+  double through_ports_out(Collective kind, const std::vector<int>& group, Bytes size) const {
+    double all = 0.0;
+    for (const int rank : group) {
+      for (const Traffic& traffic : collective(kind, rank, group, size)) {
+        for (const Flow& flow : traffic.flows) {
+          for (const Hop& hop : flow.hops) {
+            const bool out = graph_.wires[static_cast<std::size_t>(hop.wire)].name.ends_with("out");
+            all += out && (!flow.is_convoy || rank == group.front()) ? hop.times * flow.bytes.si()
+                                                                     : 0.0;
+          }
+        }
+      }
+    }
+    return all;
+  }
   const Mesh& mesh() const { return job_.mesh; }
 
  private:
@@ -108,7 +148,7 @@ TEST(Folding, ChangesNoPortsLoad) {
   }
 }
 
-// Whatever way a ring goes, every member sends all but its own share.
+// Whatever way a ring goes, members send all but their own share.
 TEST(Ring, MovesAllButTheOwnShare) {
   const Bytes size = 960.0 * MB;
   for (const SmallStep& step : small_steps()) {
@@ -119,11 +159,31 @@ TEST(Ring, MovesAllButTheOwnShare) {
                               mesh.dense_replicas({0, step.plan.pipeline - 1}),
                               mesh.expert_replicas({0}, 0),
                               mesh.expert_group(0)}) {
-      const double share = size.si() / static_cast<double>(group.size());
-      EXPECT_NEAR(sent(maker->ring(TransferKind::kReduceScatter, 0, group, size)),
-                  size.si() - share,
-                  1e-9 * size.si());
+      const auto members = static_cast<double>(group.size());
+      const double share = size.si() / members;
+      EXPECT_NEAR(maker.sent_by_all(Collective::kReduceScatter, group, size),
+                  members * (size.si() - share),
+                  1e-9 * members * size.si());
     }
+  }
+}
+
+// Only the leader's flows are simulated, so that they fill each member's ports as much as all
+// members send.
+TEST(Collectives, FillThePortsWithWhatMembersSend) {
+  SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 4});
+  for (const Algorithm algorithm : {Algorithm::kRing,
+                                    Algorithm::kDoubleTree,
+                                    Algorithm::kInSwitchTree,
+                                    Algorithm::kHierarchical,
+                                    Algorithm::kHalvingDoubling}) {
+    step.plan.collectives.all_reduce = algorithm;
+    const Maker maker(step, Folding::kUnfolded);
+    const std::vector<int> group = maker.mesh().dense_replicas({0});
+    const double all = maker.sent_by_all(Collective::kAllReduce, group, 96 * MB);
+    const double filled = maker.through_ports_out(Collective::kAllReduce, group, 96 * MB);
+    EXPECT_GT(all, 0.0);
+    EXPECT_NEAR(filled, all, 1e-9 * all) << name(algorithm);
   }
 }
 
@@ -152,10 +212,17 @@ TEST(Peers, ArePartOfTheGroupAndNeverTheRankItself) {
 }
 
 // Ranks 0, 1 and 4 on two nodes of four.
-TEST(Peers, OfGroupsWithUnequalNodesAreRefused) {
+TEST(Peers, OfALargerNodeStandRoundTheSmallerOne) {
   const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 8});
   const Mesh mesh(step.plan, step.cluster.gpus_per_node);
-  EXPECT_THROW(GroupLayout(mesh, std::vector<int>{0, 1, 4}), BrokenClaim);
+  const GroupLayout layout(mesh, std::vector<int>{0, 1, 4});
+  EXPECT_FALSE(layout.even());
+  EXPECT_EQ(layout.peers(0).remote, std::vector<int>{4});
+  EXPECT_EQ(layout.peers(1).remote, std::vector<int>{4});
+  EXPECT_EQ(layout.peers(4).remote, std::vector<int>{0});
+  EXPECT_EQ(layout.peers(4).landing, (std::vector<int>{0, 1}));
+  EXPECT_EQ(layout.peers(0).landing, std::vector<int>{4});
+  EXPECT_TRUE(layout.peers(1).landing.empty());
 }
 
 TEST(PipelineTransfer, MovesBf16ActivationsOverTheWireBetweenTheRanks) {

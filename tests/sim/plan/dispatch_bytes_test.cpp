@@ -86,6 +86,44 @@ TEST(DispatchBytes, BringEveryRankTheTokensThatVisitIt) {
   }
 }
 
+// Nodes of 3, 5 and 2 ranks: every copy crosses to a node once, and is passed on to each rank that
+// needs it but the one where it landed.
+TEST(DispatchBytes, OfUnevenNodesBringEveryRankTheTokensThatVisitIt) {
+  const ExpertLayer layer = {.experts = 240, .top_k = 8, .groups = 8, .groups_per_token = 4};
+  const GroupShape shape = {.local = 5, .nodes = 3, .uneven = {3, 5, 2}};
+  const std::vector<std::size_t> node_of = {0, 0, 0, 1, 1, 1, 1, 1, 2, 2};
+  const std::vector<std::size_t> first_of = {0, 3, 8};
+  const BalancedVisits visits = balanced_visits(layer, shape);
+  std::vector<double> tokens(10);
+  std::iota(tokens.begin(), tokens.end(), 100.0);
+  const PairBytes pairs = dispatch_bytes(shape, tokens, visits.of_ranks, visits.of_nodes, byte);
+  const double all = std::accumulate(tokens.begin(), tokens.end(), 0.0);
+  std::vector<double> landed(10, 0.0);  // tokens that are, or could be, there before any forwarding
+  std::vector<double> crossed(3, 0.0);
+  for (std::size_t from = 0; from < 10; ++from) {
+    const std::size_t place = from - first_of[node_of[from]];
+    for (std::size_t node = 0; node < 3; ++node) {
+      const auto members = static_cast<std::size_t>(shape.on(static_cast<int>(node)));
+      landed[first_of[node] + place % members] += tokens[from];
+      crossed[node] += node == node_of[from] ? 0.0 : tokens[from] * visits.of_nodes[node];
+    }
+  }
+  const std::vector<Bytes> forwarded = received(pairs.nvlink, 10);
+  const std::vector<Bytes> arrived = received(pairs.nic, 10);
+  std::vector<double> on_node(3, 0.0);
+  for (std::size_t rank = 0; rank < 10; ++rank) {
+    EXPECT_NEAR(forwarded[rank] / byte, (all - landed[rank]) * visits.of_ranks[rank], 1e-9);
+    on_node[node_of[rank]] += arrived[rank] / byte;
+    for (std::size_t to = 0; to < 10; ++to) {
+      EXPECT_TRUE(pairs.over_nic(rank, to) == Bytes() || node_of[rank] != node_of[to]);
+      EXPECT_TRUE(pairs.over_nvlink(rank, to) == Bytes() || node_of[rank] == node_of[to]);
+    }
+  }
+  for (std::size_t node = 0; node < 3; ++node) {
+    EXPECT_NEAR(on_node[node], crossed[node], 1e-9);
+  }
+}
+
 TEST(CombineBytes, TakeTheSameWaysBack) {
   const Skewed skewed;
   const PlacedExperts group = place_experts(kV3, skewed.shape, skewed.plan);

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/sim/plan/routing_enumeration.hpp"
+
 namespace towtank {
 namespace {
 
@@ -122,6 +124,56 @@ TEST(VisitProbability, GrowsWithThePartAndIsCertainForTheWhole) {
       smaller = probability;
     }
     EXPECT_DOUBLE_EQ(smaller, 1.0);
+  }
+}
+
+// Any run of experts of any small layer, by all ways to route a token.
+TEST(VisitProbability, OfARunIsThatOfAllWaysToRouteAToken) {
+  for (const ExpertLayer& layer : small_layers()) {
+    const std::vector<double> chances(static_cast<std::size_t>(layer.experts), 0.5);
+    const std::map<std::uint32_t, double> ways = enumerated_visits(layer, chances);
+    for (std::int64_t first = 0; first < layer.experts; ++first) {
+      for (std::int64_t count = 1; first + count <= layer.experts; ++count) {
+        const std::uint32_t run = ((1U << static_cast<std::uint32_t>(count)) - 1U)
+                                  << static_cast<std::uint32_t>(first);
+        double visited = 0.0;
+        for (const auto& [set, probability] : ways) {
+          visited += (set & run) != 0U ? probability : 0.0;
+        }
+        EXPECT_NEAR(visit_probability_of_run(layer, first, count), visited, 1e-12);
+      }
+    }
+  }
+}
+
+TEST(VisitProbability, OfARunIsThatOfAPartThatNests) {
+  const ExpertLayer moe = deepseek_v3_experts();
+  for (std::int64_t part = 1; part <= moe.experts; part *= 2) {
+    for (std::int64_t first = 0; first < moe.experts; first += part) {
+      EXPECT_NEAR(visit_probability_of_run(moe, first, part), visit_probability(moe, part), 1e-14);
+    }
+  }
+}
+
+TEST(BalancedVisits, OfUnevenNodesAreThoseOfTheirExperts) {
+  const ExpertLayer moe = {.experts = 240, .top_k = 8, .groups = 8, .groups_per_token = 4};
+  const GroupShape shape = {.local = 8, .nodes = 2, .uneven = {8, 4}};
+  EXPECT_FALSE(is_visited_evenly(moe, shape));
+  const BalancedVisits visits = balanced_visits(moe, shape);
+  ASSERT_EQ(visits.of_ranks.size(), 12U);
+  EXPECT_EQ(visits.of_nodes[0], visit_probability_of_run(moe, 0, 160));
+  EXPECT_EQ(visits.of_nodes[1], visit_probability_of_run(moe, 160, 80));
+  EXPECT_EQ(visits.of_ranks[9], visit_probability_of_run(moe, 180, 20));
+  EXPECT_GT(visits.of_nodes[0], visits.of_nodes[1]);
+}
+
+TEST(BalancedVisits, OfEvenNodesThatNestAreTheClosedForm) {
+  const ExpertLayer moe = deepseek_v3_experts();
+  const GroupShape shape = {.local = 8, .nodes = 4};
+  ASSERT_TRUE(is_visited_evenly(moe, shape));
+  const ExpertTraffic traffic = expert_traffic(moe, shape);
+  for (const double visits : balanced_visits(moe, shape).of_nodes) {
+    EXPECT_NEAR(visits, traffic.per_remote_node, 1e-14);
   }
 }
 

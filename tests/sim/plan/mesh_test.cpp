@@ -118,9 +118,19 @@ TEST(GroupShape, CountsEveryMember) {
   }
 }
 
-TEST(GroupShape, RefusesGroupsThatFillTheirNodesUnequally) {
-  const Mesh mesh(plan_of(1, 16, 1, 1), kGpusPerNode);
-  EXPECT_THROW(group_shape(mesh, {0, 1, 8}), BrokenClaim);
+TEST(GroupShape, SaysHowManyMembersEachNodeHasWhereTheyDiffer) {
+  const Mesh mesh(plan_of(1, 24, 1, 1), kGpusPerNode);
+  const GroupShape shape = group_shape(mesh, {0, 1, 8, 16, 17, 18});
+  EXPECT_FALSE(shape.even());
+  EXPECT_EQ(shape.nodes, 3);
+  EXPECT_EQ(shape.local, 3);
+  EXPECT_EQ(shape.size(), 6);
+  EXPECT_EQ(shape.of_nodes(), (std::vector<int>{2, 1, 3}));
+  EXPECT_EQ(shape.on(1), 1);
+  const GroupShape even = group_shape(mesh, {6, 7, 8, 9});
+  EXPECT_TRUE(even.even());
+  EXPECT_EQ(even.of_nodes(), (std::vector<int>{2, 2}));
+  EXPECT_THROW(group_shape(mesh, {1, 0}), BrokenClaim);
 }
 
 TEST(Mesh, RefusesGroupsThatDoNotFillTheDataRanks) {

@@ -87,6 +87,25 @@ TEST_F(FabricFiles, GiveEveryKeyItsMeaning) {
   EXPECT_EQ(spec.faults[0].factor, 0.25);
 }
 
+TEST_F(FabricFiles, DescribeHostsAndSwitchesThatAdd) {
+  const FabricSpec spec = read(
+      "[fabric]\nkind = \"fat-tree\"\npcie = {generation = 4, gpus_per_switch = 2}\n"
+      "in_network = [\"leaf\", \"spine\"]\n");
+  ASSERT_TRUE(spec.pcie);
+  EXPECT_EQ(spec.pcie->generation, 4);
+  EXPECT_EQ(spec.pcie->lanes, 16);
+  EXPECT_EQ(spec.pcie->gpus_per_switch, 2);
+  EXPECT_EQ(spec.adding_tiers, 2);
+  for (const std::string wrong : {"in_network = [\"spine\"]",
+                                  "in_network = [\"leaf\", \"core\"]",
+                                  "pcie = {generation = 9}",
+                                  "pcie = {lanes = 16}",
+                                  "pcie = {generation = 4}\ngpu_pcie = {bandwidth = \"1 GB/s\"}",
+                                  "node = \"nvl72\"\npcie = {generation = 5}"}) {
+    EXPECT_FALSE(mistakes("[fabric]\nkind = \"fat-tree\"\n" + wrong + "\n").empty()) << wrong;
+  }
+}
+
 TEST_F(FabricFiles, TakeOverridesWithTheKeysOfAScenario) {
   const FabricSpec spec =
       read("[fabric]\nkind = \"fat-tree\"\n", {{.key = "cluster.fabric.radix", .value = "32"}});

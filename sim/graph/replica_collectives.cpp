@@ -1,0 +1,128 @@
+#include "sim/graph/replica_collectives.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace towtank {
+namespace {
+
+constexpr Bytes kGradient{4.0};
+constexpr Bytes kParameter{2.0};
+
+bool same_legs(const Convoy& a, const Convoy& b) {
+  return a.medium == b.medium &&
+         std::ranges::equal(a.legs, b.legs, [](const Convoy::Leg& x, const Convoy::Leg& y) {
+           return x.from == y.from && x.to == y.to && x.parts == y.parts;
+         });
+}
+
+bool all_equal(const std::vector<int>& numbers) {
+  return std::ranges::adjacent_find(numbers, std::ranges::not_equal_to()) == numbers.end();
+}
+
+bool is_even(const Convoy& convoy, std::size_t members) {
+  const ConvoyParts parts = parts_of_members(convoy, members);
+  return all_equal(parts.sent) && all_equal(parts.received);
+}
+
+/// Puts together what the phases of several collectives have in common.
+class MotionMaker {
+ public:
+  explicit MotionMaker(std::size_t members) : members_(members) {}
+
+  void add(const TunedPhase& phase) {
+    for (const Convoy& convoy : phase.convoys) {
+      if (std::ranges::none_of(motion_.convoys, [&convoy](const GroupConvoy& other) {
+            return same_legs(convoy, other.convoy);
+          })) {
+        const auto next = static_cast<int>(sizes_.size());
+        const int number = sizes_.try_emplace({phases_, convoy.part}, next).first->second;
+        motion_.convoys.push_back(
+            {.convoy = convoy, .even = is_even(convoy, members_), .number = number});
+      }
+    }
+    if (!phase.pairs.empty()) {
+      motion_.pairs.push_back({.pairs = phase.pairs, .number = phases_});
+    }
+    ++phases_;
+  }
+
+  GroupMotion take() { return std::move(motion_); }
+
+ private:
+  std::size_t members_;
+  int phases_ = 0;
+  std::map<std::pair<int, Bytes>, int> sizes_;  // (phase, part)
+  GroupMotion motion_;
+};
+
+}  // namespace
+
+ReplicaCollectives replica_collectives(const TrainingPlan& plan, double parameters, bool costs) {
+  const Bytes gradients = parameters * kGradient;
+  if (plan.zero_stage > 0) {
+    return {.of_gradients = {{Collective::kReduceScatter, gradients}},
+            .of_parameters = {{Collective::kAllGather, parameters * kParameter}}};
+  }
+  if (costs) {
+    return {.of_gradients = {{Collective::kAllReduce, gradients}}, .of_parameters = {}};
+  }
+  return {.of_gradients = {{Collective::kReduceScatter, gradients},
+                           {Collective::kAllGather, gradients}},
+          .of_parameters = {}};
+}
+
+ReplicaCollectives replica_collectives(const TrainingPlan& plan,
+                                       const StageParameters& parameters,
+                                       GroupKind kind,
+                                       bool costs) {
+  return replica_collectives(
+      plan, kind == GroupKind::kExpertReplicas ? parameters.experts : parameters.dense, costs);
+}
+
+std::vector<Member> members_of(const Mesh& mesh, const std::vector<int>& group, int first_gpu) {
+  std::vector<Member> members;
+  members.reserve(group.size());
+  for (const int rank : group) {
+    members.push_back(
+        {.gpu = first_gpu + rank, .node = mesh.node(rank), .place = mesh.place(rank)});
+  }
+  return members;
+}
+
+ConvoyParts parts_of_members(const Convoy& convoy, std::size_t members) {
+  ConvoyParts parts{.sent = std::vector<int>(members), .received = std::vector<int>(members)};
+  for (const Convoy::Leg& leg : convoy.legs) {
+    if (leg.from >= 0) {
+      parts.sent[static_cast<std::size_t>(leg.from)] += leg.parts;
+    }
+    if (leg.to >= 0) {
+      parts.received[static_cast<std::size_t>(leg.to)] += leg.parts;
+    }
+  }
+  return parts;
+}
+
+const GroupMotion& GroupMotions::of(const ReplicaCollectives& collectives,
+                                    const std::vector<Member>& members) {
+  std::vector<const TunedCollective*> tuned;
+  for (const auto* list : {&collectives.of_gradients, &collectives.of_parameters}) {
+    for (const ReplicaCollective& collective : *list) {
+      tuned.push_back(&tuner_.tune(collective.kind, collective.bytes, members));
+    }
+  }
+  const auto [entry, is_new] = known_.try_emplace(tuned);
+  if (is_new) {
+    MotionMaker maker(members.size());
+    for (const TunedCollective* collective : tuned) {
+      for (const TunedPhase& phase : collective->phases) {
+        maker.add(phase);
+      }
+    }
+    entry->second = maker.take();
+  }
+  return entry->second;
+}
+
+}  // namespace towtank

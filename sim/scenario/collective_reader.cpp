@@ -1,0 +1,82 @@
+#include "sim/scenario/collective_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace towtank {
+namespace {
+
+/// The algorithms that can run such a collective on some group.
+std::vector<std::string> algorithms_for(Collective kind) {
+  std::vector<std::string> words;
+  for (const Algorithm algorithm : kAlgorithms) {
+    const auto runs = [algorithm, kind](int nodes) {
+      return why_not(algorithm,
+                     {.kind = kind, .bytes = Bytes(1.0), .members = even_members(nodes, 4)})
+          .empty();
+    };
+    if (algorithm != Algorithm::kInNetwork && (runs(1) || runs(2))) {
+      words.emplace_back(name(algorithm));
+    }
+  }
+  return words;
+}
+
+std::optional<Algorithm> read_algorithm(TomlTable& table, Collective kind, bool is_used) {
+  std::string key(name(kind));
+  std::ranges::replace(key, '-', '_');
+  if (!table.has(key)) {
+    return std::nullopt;
+  }
+  const std::string word = table.word(key, algorithms_for(kind));
+  if (!is_used) {
+    table.mistake(
+        key,
+        fmt::format(
+            "a plan with zero = {} has no {}", kind == Collective::kAllReduce ? 1 : 0, name(kind)),
+        kind == Collective::kAllReduce
+            ? "gradients are reduce-scattered and parameters gathered: force these"
+            : "gradients are all-reduced: force all_reduce");
+  }
+  const auto* const found = std::ranges::find_if(
+      kAlgorithms, [&word](Algorithm algorithm) { return name(algorithm) == word; });
+  return found == kAlgorithms.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<Protocol> read_protocol(TomlTable& table) {
+  if (!table.has("protocol")) {
+    return std::nullopt;
+  }
+  std::vector<std::string> words;
+  words.reserve(kProtocols.size());
+  for (const Protocol protocol : kProtocols) {
+    words.emplace_back(name(protocol));
+  }
+  const std::string word = table.word("protocol", words);
+  return kProtocols.at(static_cast<std::size_t>(std::ranges::find(words, word) - words.begin()));
+}
+
+}  // namespace
+
+CollectivePlan read_collectives(TomlTable& plan, int zero_stage) {
+  auto table = plan.optional_table("collectives");
+  if (!table) {
+    return {};
+  }
+  const bool sharded = zero_stage > 0;
+  CollectivePlan collectives{
+      .all_reduce = read_algorithm(*table, Collective::kAllReduce, !sharded),
+      .all_gather = read_algorithm(*table, Collective::kAllGather, sharded),
+      .reduce_scatter = read_algorithm(*table, Collective::kReduceScatter, sharded),
+      .protocol = read_protocol(*table),
+      .in_switch = table->flag_or("in_switch", true),
+      .place = table->place()};
+  table->finish();
+  return collectives;
+}
+
+}  // namespace towtank
