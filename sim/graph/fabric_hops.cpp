@@ -94,9 +94,9 @@ Seconds FabricHops::latency(int from_rank, int to_rank) const {
   return job_.fabric == nullptr ? Seconds() : between(from_rank, to_rank).latency;
 }
 
-Seconds FabricHops::longest(const GroupLayout& group, bool ring) const {
+Seconds FabricHops::longest(const GroupLayout& group) const {
   return job_.fabric == nullptr ? Seconds()
-                                : longest_way(group, ring, *job_.fabric, job_.first_gpu);
+                                : longest_way(group, *job_.fabric, job_.first_gpu);
 }
 
 int shares_of_one_wire(std::int64_t shares, std::int64_t wires) {

@@ -29,9 +29,9 @@ class FabricHops {
   /// Of the way from one rank to another over the fabric; zero where it is non-blocking.
   Seconds latency(int from_rank, int to_rank) const;
 
-  /// The longest of a group's ways: its members at equal places of all nodes, or of neighbours in
-  /// the ring of nodes. A collective of the group waits for its farthest members.
-  Seconds longest(const GroupLayout& group, bool ring) const;
+  /// The longest of the ways between a group's members at equal places of their nodes. An exchange
+  /// of the group waits for its farthest members.
+  Seconds longest(const GroupLayout& group) const;
 
  private:
   const FabricPath& between(int from_rank, int to_rank) const;

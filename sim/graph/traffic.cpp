@@ -37,7 +37,7 @@ Traffic TrafficMaker::experts(TransferKind kind, int rank, bool shares_gpu) cons
   const Peers to = GroupLayout(job_.mesh, group).peers(rank);
   fan_out(rank,
           to.remote,
-          {Medium::kNic, tokens * copies.per_remote_node, longest(group, false)},
+          {Medium::kNic, tokens * copies.per_remote_node, longest(group)},
           traffic.flows);
   fan_out(rank, to.local, {Medium::kNvlink, tokens * copies.per_local_peer}, traffic.flows);
   return traffic;
@@ -58,7 +58,7 @@ void TrafficMaker::uneven_experts(TransferKind kind,
   }
   for (const auto& [what, to] : destinations) {
     const auto& [medium, bytes] = what;
-    const Seconds latency = medium == Medium::kNic ? longest(group, false) : Seconds();
+    const Seconds latency = medium == Medium::kNic ? longest(group) : Seconds();
     fan_out(rank, to, {medium, bytes, latency}, flows);
   }
 }
@@ -94,7 +94,7 @@ Traffic TrafficMaker::context(TransferKind kind, int rank) const {
   const bool gathers = kind == TransferKind::kAllGather;
   fan_out(rank,
           gathers ? to.remote : to.landing,
-          {Medium::kNic, own, longest(group, false)},
+          {Medium::kNic, own, longest(group)},
           traffic.flows);
   // Of the GPU at one end of the NVLink, and of all that land there.
   std::map<int, std::vector<int>> shares;
@@ -202,13 +202,13 @@ void TrafficMaker::fan_out(int rank,
   }
 }
 
-Seconds TrafficMaker::longest(const std::vector<int>& group, bool ring) const {
+Seconds TrafficMaker::longest(const std::vector<int>& group) const {
   if (job_.fabric == nullptr) {
     return {};
   }
-  const auto [entry, is_new] = longest_.try_emplace({group, ring});
+  const auto [entry, is_new] = longest_.try_emplace(group);
   if (is_new) {
-    entry->second = fabric_.longest(GroupLayout(job_.mesh, group), ring);
+    entry->second = fabric_.longest(GroupLayout(job_.mesh, group));
   }
   return entry->second;
 }

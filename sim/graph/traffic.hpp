@@ -69,13 +69,13 @@ class TrafficMaker {
                const std::vector<int>& destinations,
                const Fan& fan,
                std::vector<Flow>& flows) const;
-  Seconds longest(const std::vector<int>& group, bool ring) const;
+  Seconds longest(const std::vector<int>& group) const;
   int index(int rank) const;
 
   const JobLayout& job_;
   const OpGraph& graph_;
   FabricHops fabric_;
-  mutable std::map<std::pair<std::vector<int>, bool>, Seconds> longest_;  // (group, ring)
+  mutable std::map<std::vector<int>, Seconds> longest_;  // by group
 };
 
 }  // namespace towtank

@@ -284,7 +284,7 @@ class RelationWriter {
     const bool even = layout.even();
     const std::size_t first = relations_.sendings.size();
     Seconds longest;
-    for_each_way(layout, false, [&](int from, int to) {
+    for_each_way(layout, [&](int from, int to) {
       longest = std::max(longest, add_sending(relation, 0, Medium::kNic, from, to));
       if (!even) {
         last_moves(

@@ -76,7 +76,6 @@ Peers GroupLayout::peers(int member) const {
       result.landing.push_back(node(other)[there]);
     }
   }
-  result.next_remote = all > 1 ? at_place((own + 1) % all, at) : -1;
   return result;
 }
 

@@ -14,7 +14,6 @@ struct Peers {
   std::vector<int> local;    // other members on the same node
   std::vector<int> remote;   // on each other node, the member that stands at this one's place there
   std::vector<int> landing;  // members on other nodes at whose place there this one stands
-  int next_remote = -1;      // of `remote`, on the node that follows in the ring; -1: none
   int nodes = 1;
 };
 

@@ -3,10 +3,12 @@
 
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/graph/job_layout.hpp"
@@ -125,5 +127,32 @@ class FoldedAndWhole {
   Timeline whole_;
   Partition classes_;
 };
+
+/// Expects the steps that `make` gives for the seeds to be the same folded and not, up to the first
+/// that is not. Those that are none, or cannot be built (InputError), are left out. Returns how
+/// many were compared.
+template <typename Make>
+int steps_that_fold(unsigned first_seed,
+                    unsigned end_seed,
+                    Make make,
+                    const Profile& profile = datasheet()) {
+  int compared = 0;
+  for (unsigned seed = first_seed; seed < end_seed && !testing::Test::HasFailure(); ++seed) {
+    const std::optional<SmallStep> step = make(seed);
+    if (!step) {
+      continue;
+    }
+    SCOPED_TRACE(fmt::format("seed {}: {}", seed, step->text()));
+    try {
+      const FoldedAndWhole both(*step, profile);
+      both.expect_same_events();
+      both.expect_same_loads();
+      ++compared;
+    } catch (const InputError&) {
+      continue;
+    }
+  }
+  return compared;
+}
 
 }  // namespace towtank

@@ -66,14 +66,28 @@ struct SmallStep {
                           .interleave = plan.interleave});
   }
   std::string text() const {
-    return fmt::format("{}, pipeline {}, data {}, expert {}, context {}, zero {}{}",
+    return fmt::format("{}, pipeline {}, data {}, expert {}, context {}, zero {}{}, {} x {} GPUs{}",
                        name(plan.schedule),
                        plan.pipeline,
                        plan.data,
                        plan.expert,
                        plan.context,
                        plan.zero_stage,
-                       plan.blocking_pipeline ? ", blocking" : "");
+                       plan.blocking_pipeline ? ", blocking" : "",
+                       cluster.nodes,
+                       cluster.gpus_per_node,
+                       fabric_text());
+  }
+  std::string fabric_text() const {
+    if (!cluster.fabric) {
+      return "";
+    }
+    return fmt::format(", {}, {}, {} cards a GPU, {} GPUs a card, {} faults",
+                       name(cluster.fabric->kind),
+                       name(cluster.fabric->routing),
+                       cluster.fabric->nics_per_gpu,
+                       cluster.fabric->gpus_per_nic,
+                       cluster.fabric->faults.size());
   }
 };
 

@@ -187,21 +187,6 @@ TEST(Collectives, FillThePortsWithWhatMembersSend) {
   }
 }
 
-TEST(Ring, VisitsEveryNodeOnce) {
-  const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 4});
-  const Mesh mesh(step.plan, step.cluster.gpus_per_node);
-  const std::vector<int> group = mesh.dense_replicas({0});
-  int rank = 1;
-  std::vector<int> visited;
-  for (int hop = 0; hop < 4; ++hop) {
-    visited.push_back(mesh.node(rank));
-    rank = GroupLayout(mesh, group).peers(rank).next_remote;
-    EXPECT_EQ(rank % 4, 1) << "the ring keeps its place in the node";
-  }
-  EXPECT_EQ(rank, 1);
-  EXPECT_EQ(visited, (std::vector<int>{0, 1, 2, 3}));
-}
-
 TEST(Peers, ArePartOfTheGroupAndNeverTheRankItself) {
   const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 8});
   const Mesh mesh(step.plan, step.cluster.gpus_per_node);

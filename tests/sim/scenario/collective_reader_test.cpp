@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/profile/toml_document.hpp"
+#include "tests/sim/scenario/mistakes_text.hpp"
 
 namespace towtank {
 namespace {
@@ -23,16 +24,7 @@ CollectivePlan read(const std::string& text, int zero_stage = 1) {
 }
 
 std::string mistakes_in(const std::string& text, int zero_stage = 1) {
-  try {
-    read(text, zero_stage);
-    return "";
-  } catch (const InputError& error) {
-    std::string all;
-    for (const Diagnostic& diagnostic : error.diagnostics()) {
-      all += to_string(diagnostic) + "\n";
-    }
-    return all;
-  }
+  return mistakes_of([&] { read(text, zero_stage); });
 }
 
 TEST(CollectivePlan, ForcesNothingUnlessTheScenarioSaysSo) {

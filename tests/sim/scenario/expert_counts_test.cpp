@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/base/error.hpp"
+#include "tests/sim/scenario/mistakes_text.hpp"
 #include "tests/sim/scenario/scenario_files.hpp"
 
 namespace towtank {
@@ -17,16 +18,7 @@ using testing::HasSubstr;
 
 /// The mistakes of a file for three experts, all in one text.
 std::string mistakes_in(const std::string& text, std::optional<std::int64_t> layer = {}) {
-  try {
-    parse_expert_counts(text, "counts.csv", 3, layer);
-    return "";
-  } catch (const InputError& error) {
-    std::string all;
-    for (const Diagnostic& diagnostic : error.diagnostics()) {
-      all += to_string(diagnostic) + "\n";
-    }
-    return all;
-  }
+  return mistakes_of([&] { parse_expert_counts(text, "counts.csv", 3, layer); });
 }
 
 TEST(ExpertCounts, StandInAnyOrder) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/sim/scenario/mistakes_text.hpp"
 #include "tests/sim/scenario/scenario_files.hpp"
 
 namespace towtank {
@@ -28,16 +29,7 @@ ExpertPlan read(const std::string& text, const std::filesystem::path& directory 
 }
 
 std::string mistakes_in(const std::string& text, const std::filesystem::path& directory = ".") {
-  try {
-    read(text, directory);
-    return "";
-  } catch (const InputError& error) {
-    std::string all;
-    for (const Diagnostic& diagnostic : error.diagnostics()) {
-      all += to_string(diagnostic) + "\n";
-    }
-    return all;
-  }
+  return mistakes_of([&] { read(text, directory); });
 }
 
 TEST(ExpertPlan, IsUniformAndStaticUnlessTheScenarioSaysOtherwise) {
