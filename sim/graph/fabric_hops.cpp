@@ -95,8 +95,7 @@ Seconds FabricHops::latency(int from_rank, int to_rank) const {
 }
 
 Seconds FabricHops::longest(const GroupLayout& group) const {
-  return job_.fabric == nullptr ? Seconds()
-                                : longest_way(group, *job_.fabric, job_.first_gpu);
+  return job_.fabric == nullptr ? Seconds() : longest_way(group, *job_.fabric, job_.first_gpu);
 }
 
 int shares_of_one_wire(std::int64_t shares, std::int64_t wires) {

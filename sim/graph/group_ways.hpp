@@ -12,8 +12,8 @@
 namespace towtank {
 
 /// Calls `visit(from, to)` for each member of a node and the one that stands at its place on
-/// another, both ways. (Where nodes hold different numbers of members, several stand at one place of
-/// the smaller node.)
+/// another, both ways. (Where nodes hold different numbers of members, several stand at one place
+/// of the smaller node.)
 template <typename Visit>
 void for_each_way(const GroupLayout& group, Visit visit) {
   const std::size_t nodes = group.nodes();
@@ -24,7 +24,8 @@ void for_each_way(const GroupLayout& group, Visit visit) {
         const std::size_t other = (node + step) % nodes;
         visit(members[place], group.at_place(other, place));
         const std::span<const int> there = group.node(other);
-        for (std::size_t more = place + members.size(); more < there.size(); more += members.size()) {
+        for (std::size_t more = place + members.size(); more < there.size();
+             more += members.size()) {
           visit(members[place], there[more]);
         }
       }

@@ -92,10 +92,8 @@ Traffic TrafficMaker::context(TransferKind kind, int rank) const {
                   .flows = {},
                   .group = GroupKind::kContext};
   const bool gathers = kind == TransferKind::kAllGather;
-  fan_out(rank,
-          gathers ? to.remote : to.landing,
-          {Medium::kNic, own, longest(group)},
-          traffic.flows);
+  fan_out(
+      rank, gathers ? to.remote : to.landing, {Medium::kNic, own, longest(group)}, traffic.flows);
   // Of the GPU at one end of the NVLink, and of all that land there.
   std::map<int, std::vector<int>> shares;
   for (const int other : to.local) {
