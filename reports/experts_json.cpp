@@ -47,6 +47,7 @@ std::string experts_json(const ExpertsReport& report) {
                        {"nodes", report.nodes},
                        {"ranks_per_node", report.ranks_per_node},
                        {"uneven_nodes", report.uneven_nodes},
+                       {"other_groups", report.other_groups},
                        {"slots_per_rank", report.slots_per_rank},
                        {"redundant", report.redundant},
                        {"tokens_per_rank", report.tokens_per_rank},

@@ -48,6 +48,8 @@ struct ExpertsReport {
   int nodes = 1;
   int ranks_per_node = 1;
   std::vector<int> uneven_nodes = {};  // ranks on each node, where they differ; else empty
+  /// Of the groups that sit on their nodes in another way than the one shown: each way once.
+  std::vector<std::vector<int>> other_groups = {};
   std::int64_t slots_per_rank = 0;
   std::int64_t redundant = 0;
   std::int64_t tokens_per_rank = 0;  // of a micro-batch

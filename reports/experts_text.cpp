@@ -44,33 +44,44 @@ std::string nodes_text(const ExpertsReport& report) {
              : fmt::format("{} ({})", nodes, fmt::join(report.uneven_nodes, " + "));
 }
 
+/// "2 + 4 or 4 + 2"
+std::string other_groups_text(const ExpertsReport& report) {
+  std::string text;
+  for (const std::vector<int>& nodes : report.other_groups) {
+    text += fmt::format("{}{}", text.empty() ? "" : " or ", fmt::join(nodes, " + "));
+  }
+  return text;
+}
+
 Lines head(const ExpertsReport& report, Colour colour) {
   const std::string groups =
       report.groups == 1
           ? std::string()
           : fmt::format(" from {} of {} groups", report.groups_per_token, report.groups);
   Lines lines = {heading(report.title, colour)};
-  const Lines rows =
-      aligned({{"experts",
-                fmt::format("{}, {} a token{}",
-                            format_count(static_cast<double>(report.experts)),
-                            report.top_k,
-                            groups)},
-               {"load",
-                fmt::format("{}; the busiest expert gets {} the mean",
-                            report.load,
-                            times_mean(report.expert_peak))},
-               {"ranks",
-                fmt::format("{} on {}, {} each, {} redundant in all",
-                            ranks_text(report),
-                            nodes_text(report),
-                            plural(report.slots_per_rank, "slot"),
-                            format_count(static_cast<double>(report.redundant)))},
-               {"tokens",
-                fmt::format("{} a rank and micro-batch, {} a dispatched copy",
-                            format_count(static_cast<double>(report.tokens_per_rank)),
-                            format_data(report.copy))}},
-              "ll");
+  std::vector<Cells> cells = std::vector<Cells>{
+      {"experts",
+       fmt::format("{}, {} a token{}",
+                   format_count(static_cast<double>(report.experts)),
+                   report.top_k,
+                   groups)},
+      {"load",
+       fmt::format(
+           "{}; the busiest expert gets {} the mean", report.load, times_mean(report.expert_peak))},
+      {"ranks",
+       fmt::format("{} on {}, {} each, {} redundant in all",
+                   ranks_text(report),
+                   nodes_text(report),
+                   plural(report.slots_per_rank, "slot"),
+                   format_count(static_cast<double>(report.redundant)))},
+      {"tokens",
+       fmt::format("{} a rank and micro-batch, {} a dispatched copy",
+                   format_count(static_cast<double>(report.tokens_per_rank)),
+                   format_data(report.copy))}};
+  if (!report.other_groups.empty()) {
+    cells.push_back({"group", "the first; others sit on " + other_groups_text(report)});
+  }
+  const Lines rows = aligned(cells, "ll");
   lines.insert(lines.end(), rows.begin(), rows.end());
   return lines;
 }

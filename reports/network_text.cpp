@@ -94,23 +94,23 @@ std::string footnote(const NetworkReport& report) {
     return "\nEach call alone on an idle network. size and busbw as in nccl-tests; +-: nine of ten "
            "times\nare expected within it.\n";
   }
-  const std::string copies =
-      report.host_copy > Bytes()
-          ? fmt::format(
-                ", while every GPU copies {} to its host and as much back; time: until all "
-                "is done",
-                format_data(report.host_copy))
-          : "";
+  const bool copies = report.host_copy > Bytes();
+  const std::string meanwhile =
+      copies ? fmt::format(", while every GPU copies {} to its host and as much back",
+                           format_data(report.host_copy))
+             : "";
   const std::string together =
       (report.groups > 1 ? "All groups run each call at the same time" : "Each call by itself") +
-      copies;
-  return "\n" +
-         joined(wrapped(
-             together + ", on the cluster's network and with its faults. x alone: against one "
-                        "group on an idle network of sound links. busy: the busiest wire, over "
-                        "the whole time. size and busbw as in nccl-tests; +-: nine of ten times "
-                        "are expected within it.",
-             95));
+      meanwhile + ", on the cluster's network and with its faults. ";
+  const std::string time = copies ? "time: until the call is done, not the copies. " : "";
+  const std::string until = copies ? ", of wires with copies until these are done" : "";
+  return "\n" + joined(wrapped(together + time +
+                                   "x alone: against one group on an idle network of sound links. "
+                                   "busy: the busiest wire, over the whole time" +
+                                   until +
+                                   ". size and busbw as in nccl-tests; +-: nine of ten times are "
+                                   "expected within it.",
+                               95));
 }
 
 std::string sources_text(const std::vector<std::string>& sources) {

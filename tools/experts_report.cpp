@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -81,21 +82,52 @@ ExpertLayoutReport report_layout(const PlacedExperts& group,
           .nvlink = range_of(sent(pairs.nvlink, pairs.ranks))};
 }
 
-/// Of the first group, which may sit on its nodes in another way than the others do.
-GroupShape shape_of(const Scenario& scenario) {
+/// How the groups sit on their nodes, each way once; the first group's is the first.
+std::vector<GroupShape> shapes_of(const Scenario& scenario) {
   const Mesh mesh(scenario.plan, scenario.cluster.gpus_per_node);
-  return group_shape(mesh, mesh.expert_group(0));
+  std::vector<GroupShape> shapes;
+  std::set<int> begun;  // places on a node: groups that begin at the same sit alike
+  for (int first = 0; first < mesh.ranks() && begun.insert(mesh.place(first)).second;
+       first += scenario.plan.expert) {
+    GroupShape shape = group_shape(mesh, mesh.expert_group(first));
+    if (std::ranges::find(shapes, shape) == shapes.end()) {
+      shapes.push_back(std::move(shape));
+    }
+  }
+  return shapes;
+}
+
+/// What to show beside the experts in order: the plan's placement, or what the balancer would do;
+/// hierarchical only where all groups can.
+PlacementPolicy placement_beside(const ExpertLayer& layer,
+                                 const std::vector<GroupShape>& shapes,
+                                 const ExpertPlan& plan) {
+  if (plan.placement != PlacementPolicy::kStatic) {
+    return plan.placement;
+  }
+  ExpertPlan hierarchical = plan;
+  hierarchical.placement = PlacementPolicy::kHierarchical;
+  const bool possible = std::ranges::all_of(shapes, [&](const GroupShape& shape) {
+    return !expert_problem(layer, shape, hierarchical).has_value();
+  });
+  return possible ? PlacementPolicy::kBalanced : PlacementPolicy::kGlobal;
 }
 
 }  // namespace
 
 std::optional<ExpertProblem> problem_of_experts(const Scenario& scenario, const ExpertPlan& plan) {
-  return expert_problem(scenario.model.moe, shape_of(scenario), plan);
+  for (const GroupShape& shape : shapes_of(scenario)) {
+    if (auto problem = expert_problem(scenario.model.moe, shape, plan)) {
+      return problem;
+    }
+  }
+  return std::nullopt;
 }
 
 ExpertsReport report_experts(const Scenario& scenario, const ExpertPlan& plan) {
   const ExpertLayer& layer = scenario.model.moe;
-  const GroupShape shape = shape_of(scenario);
+  const std::vector<GroupShape> shapes = shapes_of(scenario);
+  const GroupShape& shape = shapes.front();
   const std::int64_t tokens = scenario.plan.tokens_per_rank();
   ExpertsReport report{.title = scenario.title,
                        .scenario = scenario.name,
@@ -111,8 +143,10 @@ ExpertsReport report_experts(const Scenario& scenario, const ExpertPlan& plan) {
                        .redundant = plan.redundant,
                        .tokens_per_rank = tokens,
                        .copy = dispatched_copy(scenario.plan.recipe, scenario.model.hidden)};
-  const PlacementPolicy other =
-      plan.placement == PlacementPolicy::kStatic ? PlacementPolicy::kBalanced : plan.placement;
+  for (const GroupShape& other : std::span(shapes).subspan(1)) {
+    report.other_groups.push_back(other.of_nodes());
+  }
+  const PlacementPolicy other = placement_beside(layer, shapes, plan);
   for (const PlacementPolicy policy : {PlacementPolicy::kStatic, other}) {
     ExpertPlan laid_out = plan;
     laid_out.placement = policy;

@@ -147,9 +147,7 @@ NetworkQuestion question_of(const NetworkOptions& options, const Cluster& cluste
       .collectives = {},
       .ranks = ranks_of(options, cluster),
       .sizes = sizes_of(options),
-      .wishes = {.in_switch = !options.no_in_switch,
-                 .in_network =
-                     options.in_network || (cluster.fabric && cluster.fabric->adding_tiers)},
+      .wishes = {.in_switch = !options.no_in_switch, .in_network = options.in_network},
       .groups = options.groups,
       .stride = options.stride,
       .folding = options.unfolded ? Folding::kUnfolded : Folding::kFolded,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "sim/base/error.hpp"
 #include "sim/collective/pair_bytes.hpp"
 #include "sim/engine/collective_run.hpp"
+#include "sim/graph/added_streams.hpp"
 #include "sim/graph/port_speeds.hpp"
 #include "tools/commands.hpp"
 
@@ -20,9 +22,6 @@ namespace {
 std::string wire_text(const std::string& wire) {
   if (wire.starts_with("nic ")) {
     return "NIC" + wire.substr(3);
-  }
-  if (wire.starts_with("pcie ")) {
-    return "PCIe" + wire.substr(4);
   }
   return wire.starts_with("nvlink ") ? "NVLink" + wire.substr(6) : wire;
 }
@@ -39,10 +38,10 @@ NetworkSimulation simulation_of(const CollectiveRun& run) {
     simulation.gpu = fullest->gpu;
     simulation.alike = 0;
     for (const WireLoad& wire : run.wires) {
-      const bool as_busy = utilisation(wire, run.time) > utilisation(*fullest, run.time) * 0.999;
+      const bool as_busy = utilisation(wire, run) > utilisation(*fullest, run) * 0.999;
       simulation.alike += as_busy && wire.name == fullest->name ? wire.members : 0;
     }
-    simulation.busy = utilisation(*fullest, run.time);
+    simulation.busy = utilisation(*fullest, run);
   }
   return simulation;
 }
@@ -126,17 +125,14 @@ std::vector<std::string> notes_on(const Cluster& cluster) {
       slow == 1 ? "GPU" : "GPUs")};
 }
 
-/// Adds the copies to the movement's first phase. What its flows move is counted with the
-/// protocol's overhead, which a copy does not have.
-void add_host_copies(Bytes bytes, const NetworkCost& cost, Movement& movement) {
-  if (bytes <= Bytes() || movement.phases.empty()) {
+void add_host_copies(Bytes bytes, Movement& movement) {
+  if (bytes <= Bytes()) {
     return;
   }
-  std::vector<HostCopy>& copies = movement.phases.front().host_copies;
-  copies.reserve(2 * static_cast<std::size_t>(movement.members));
+  movement.host_copies.reserve(2 * static_cast<std::size_t>(movement.members));
   for (int member = 0; member < movement.members; ++member) {
     for (const bool to_host : {true, false}) {
-      copies.push_back({.member = member, .to_host = to_host, .bytes = bytes * cost.nic});
+      movement.host_copies.push_back({.member = member, .to_host = to_host, .bytes = bytes});
     }
   }
 }
@@ -156,7 +152,7 @@ class Answers {
     if (question.host_copy > Bytes() && fabric_ == nullptr) {
       throw InputError({.file = "cluster.fabric"},
                        "how GPUs reach the memory of their hosts is not described",
-                       "fabric = {kind = \"nonblocking\", pcie = {generation = 5}}");
+                       "cluster.fabric = {kind = \"nonblocking\", pcie = {generation = 5}}");
     }
   }
 
@@ -186,7 +182,7 @@ class Answers {
  private:
   NetworkRow row(Collective kind, Bytes bytes) {
     CollectiveCall call{.kind = kind, .bytes = bytes, .members = members_of(kind, groups_.front())};
-    const Choice first = choice(call);
+    const Choice first = choice(call, 0);
     if (!simulated_) {
       return row_of(call, first, first.timing.total());
     }
@@ -196,13 +192,13 @@ class Answers {
     for (std::size_t group = 1; group < groups_.size(); ++group) {
       CollectiveCall other = call;
       other.members = members_of(kind, groups_[group]);
-      Choice its = choice(other);
+      Choice its = choice(other, group);
       calls.push_back({.members = std::move(other.members),
                        .movement = std::move(its.movement),
                        .cost = std::move(its.cost)});
     }
     for (GroupCall& each : calls) {
-      add_host_copies(question_.host_copy, each.cost, each.movement);
+      add_host_copies(question_.host_copy, each.movement);
     }
     const CollectiveRun run = run_collectives(cluster_, fabric_.get(), calls, question_.folding);
     NetworkRow result = row_of(call, first, run.time);
@@ -212,8 +208,25 @@ class Answers {
     return result;
   }
 
-  Choice choice(const CollectiveCall& call) {
-    Chosen chosen = choose(call, profile_, speeds_, question_.wishes);
+  /// Whether the fabric says that its switches add, and they can for this all-reduce.
+  bool network_adds(const CollectiveCall& call, std::size_t group) {
+    if (call.kind != Collective::kAllReduce || !cluster_.fabric ||
+        cluster_.fabric->adding_tiers.value_or(0) == 0 ||
+        !why_not(Algorithm::kInNetwork, call).empty()) {
+      return false;
+    }
+    adds_.resize(groups_.size());
+    if (!adds_[group]) {
+      adds_[group] = fabric_ == nullptr ||
+                     can_add_up(movement(Algorithm::kInNetwork, call), call.members, *fabric_);
+    }
+    return *adds_[group];
+  }
+
+  Choice choice(const CollectiveCall& call, std::size_t group) {
+    Wishes wishes = question_.wishes;
+    wishes.in_network = wishes.in_network || (!wishes.algorithm && network_adds(call, group));
+    Chosen chosen = choose(call, profile_, speeds_, wishes);
     if (!chosen.choice) {
       throw UsageError("towtank network: " + std::string(name(call.kind)) + ": " + chosen.why_not,
                        "leave out --algorithm and --protocol to have them chosen");
@@ -229,6 +242,7 @@ class Answers {
   std::vector<std::vector<Member>> groups_;
   bool simulated_ = false;
   std::unique_ptr<FabricWires> fabric_;
+  std::vector<std::optional<bool>> adds_;  // (groups) network_adds(), once known
   std::vector<std::string> sources_;
 };
 

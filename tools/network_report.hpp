@@ -35,9 +35,10 @@ int gpus_spanned(int groups, int ranks, int stride);
 
 /// Every collective at every size, in all groups at once. By the closed form where nothing contends
 /// (one group, a non-blocking network, a card of its own for every GPU, no faults, folded),
-/// otherwise simulated. Host copies begin with the call, whose time is until all are done, and
-/// InputError where the cluster's PCIe is not described. Algorithm and
-/// protocol are chosen as on an idle network of sound links, as NCCL's tuner does. UsageError,
+/// otherwise simulated. Host copies begin with the call, whose time does not wait for their end.
+/// Algorithm and protocol are chosen as on an idle network of sound links, as NCCL's tuner does;
+/// switches that the fabric says add are considered where they can add what these GPUs send.
+/// InputError where the cluster's PCIe is not described. UsageError,
 /// naming the reason, when a forced algorithm or protocol cannot run one of them or the profile
 /// does not know its costs.
 NetworkReport network_report(const Cluster& cluster,

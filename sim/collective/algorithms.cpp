@@ -262,11 +262,15 @@ std::string why_not_this_kind(Algorithm algorithm, Collective kind) {
 }
 
 /// Why the members do not sit as the algorithm needs them.
-std::string why_not_these_nodes(Algorithm algorithm, const RailLayout& layout) {
+std::string why_not_these_nodes(Algorithm algorithm, Collective kind, const RailLayout& layout) {
   const int nodes = layout.node_count();
   switch (algorithm) {
     case Algorithm::kInSwitch:
-      return nodes == 1 ? "" : "in-switch stays within one node; between nodes: in-switch-tree";
+      if (nodes == 1) {
+        return "";
+      }
+      return std::string("in-switch stays within one node") +
+             (kind == Collective::kAllReduce ? "; between nodes: in-switch-tree" : "");
     case Algorithm::kTree:
     case Algorithm::kDoubleTree:
     case Algorithm::kRing:
@@ -314,7 +318,7 @@ std::string why_not(Algorithm algorithm, const CollectiveCall& call) {
   if (call.kind == Collective::kSendRecv && call.members.size() != 2) {
     return "send-recv has two members";
   }
-  return why_not_these_nodes(algorithm, RailLayout(call.members));
+  return why_not_these_nodes(algorithm, call.kind, RailLayout(call.members));
 }
 
 Movement movement(Algorithm algorithm, const CollectiveCall& call) {

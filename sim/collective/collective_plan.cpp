@@ -24,7 +24,21 @@ std::optional<Algorithm> forced(const CollectivePlan& plan, Collective kind) {
 std::string collective_key(Collective kind) {
   std::string key(name(kind));
   std::ranges::replace(key, '-', '_');
-  return "plan.collectives." + key;
+  return key;
+}
+
+bool forces(const CollectivePlan& plan) {
+  return plan.all_reduce || plan.all_gather || plan.reduce_scatter || plan.protocol ||
+         !plan.in_switch;
+}
+
+void refuse_collective(const CollectivePlan& plan,
+                       const std::string& key,
+                       const std::string& reason) {
+  const auto found = plan.places.find(key);
+  const std::string name = "plan.collectives." + key;
+  throw InputError(
+      found == plan.places.end() ? Place() : found->second, name + ": " + reason, "leave it out");
 }
 
 }  // namespace towtank

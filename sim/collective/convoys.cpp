@@ -63,4 +63,31 @@ std::vector<Convoy> convoys(const MovementPhase& phase) {
   return result;
 }
 
+std::vector<MemberParts> parts_of_members(const Convoy& convoy) {
+  std::map<int, MemberParts> of_member;
+  for (const Convoy::Leg& leg : convoy.legs) {
+    if (leg.from >= 0) {
+      of_member[leg.from].sent += leg.parts;
+    }
+    if (leg.to >= 0) {
+      of_member[leg.to].received += leg.parts;
+    }
+  }
+  std::vector<MemberParts> result;
+  result.reserve(of_member.size());
+  for (const auto& [member, parts] : of_member) {
+    result.push_back({.member = member, .sent = parts.sent, .received = parts.received});
+  }
+  return result;
+}
+
+ConvoyParts parts_of_members(const Convoy& convoy, std::size_t members) {
+  ConvoyParts all{.sent = std::vector<int>(members), .received = std::vector<int>(members)};
+  for (const MemberParts& parts : parts_of_members(convoy)) {
+    all.sent[static_cast<std::size_t>(parts.member)] = parts.sent;
+    all.received[static_cast<std::size_t>(parts.member)] = parts.received;
+  }
+  return all;
+}
+
 }  // namespace towtank

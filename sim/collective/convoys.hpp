@@ -8,6 +8,7 @@
 // them, and each medium its own pace; the later of the two ends the phase.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "sim/base/units.hpp"
@@ -32,5 +33,22 @@ struct Convoy {
 /// The convoys of a phase, by number and medium; deliveries by themselves are left out. Linear in
 /// the deliveries. BrokenClaim when bytes of one convoy are no multiples of a common part.
 std::vector<Convoy> convoys(const MovementPhase& phase);
+
+/// Parts that a member sends and receives in a convoy.
+struct MemberParts {
+  int member = 0;
+  int sent = 0;
+  int received = 0;
+};
+
+/// Of the members at an end of any link, ascending.
+std::vector<MemberParts> parts_of_members(const Convoy& convoy);
+
+/// The same of all `members`, those that take no part included.
+struct ConvoyParts {
+  std::vector<int> sent;
+  std::vector<int> received;
+};
+ConvoyParts parts_of_members(const Convoy& convoy, std::size_t members);
 
 }  // namespace towtank

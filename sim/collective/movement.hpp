@@ -72,12 +72,14 @@ struct MovementPhase {
   std::vector<Delivery> deliveries;
   std::vector<Exchange> exchanges;
   Hops hops;
-  std::vector<HostCopy> host_copies = {};  // of no algorithm: what else the members' PCIe carries
 };
 
 struct Movement {
   int members = 0;
   std::vector<MovementPhase> phases;  // one after another
+  /// Of no algorithm: what else the members' PCIe carries, from the beginning on. No phase waits
+  /// for it.
+  std::vector<HostCopy> host_copies = {};
 };
 
 /// Bytes through the ports of one member.

@@ -26,12 +26,21 @@ std::vector<TunedPhase> phases_of(const Movement& movement, const Timing* timing
   return phases;
 }
 
-[[noreturn]] void refuse(const CollectivePlan& plan, Collective kind, const std::string& reason) {
-  const std::string key = forced(plan, kind) ? collective_key(kind) : "plan.collectives.protocol";
-  throw InputError(plan.place, key + ": " + reason, "leave " + key + " out");
-}
-
 }  // namespace
+
+Tuner::Tuner(const Profile& profile, const PortSpeeds& speeds, const CollectivePlan& plan)
+    : profile_(profile), speeds_(speeds), plan_(plan) {
+  has_costs_ = std::ranges::any_of(
+      profile.network, [](const NetworkCost& cost) { return cost.pattern == Pattern::kRing; });
+  if (!has_costs_ && forces(plan)) {
+    const std::string key = plan.places.empty() ? "protocol" : plan.places.begin()->first;
+    refuse_collective(plan,
+                      key,
+                      "the profile of " + profile.gpu.name +
+                          " has no costs of rings ([network]): everything is a ring, at what its "
+                          "links cost");
+  }
+}
 
 const TunedCollective& Tuner::tune(Collective kind,
                                    Bytes bytes,
@@ -67,20 +76,19 @@ std::optional<Algorithm> Tuner::forced_here(const CollectiveCall& call) {
 }
 
 TunedCollective Tuner::find(const CollectiveCall& call) {
-  const std::optional<Algorithm> wanted = forced_here(call);
   if (!has_costs()) {
-    const Algorithm algorithm = wanted.value_or(Algorithm::kRing);
-    return {.phases = phases_of(movement(algorithm, call), nullptr),
-            .algorithm = algorithm,
+    return {.phases = phases_of(movement(Algorithm::kRing, call), nullptr),
+            .algorithm = Algorithm::kRing,
             .cost = std::nullopt};
   }
+  const std::optional<Algorithm> wanted = forced_here(call);
   const Chosen chosen =
       choose(call,
              profile_,
              speeds_,
              {.algorithm = wanted, .protocol = plan_.protocol, .in_switch = plan_.in_switch});
   if (!chosen.choice) {
-    refuse(plan_, call.kind, chosen.why_not);
+    refuse_collective(plan_, wanted ? collective_key(call.kind) : "protocol", chosen.why_not);
   }
   return {.phases = phases_of(chosen.choice->movement, &chosen.choice->timing),
           .algorithm = chosen.choice->algorithm,
@@ -88,9 +96,17 @@ TunedCollective Tuner::find(const CollectiveCall& call) {
 }
 
 void Tuner::check_forced() const {
-  for (const auto& [kind, reason] : refusals_) {
-    if (!reason.empty()) {
-      refuse(plan_, kind, reason);
+  for (const Collective kind :
+       {Collective::kAllReduce, Collective::kAllGather, Collective::kReduceScatter}) {
+    if (!forced(plan_, kind)) {
+      continue;
+    }
+    const auto found = refusals_.find(kind);
+    if (found == refusals_.end()) {
+      refuse_collective(plan_, collective_key(kind), "no two GPUs hold the same parameters");
+    }
+    if (!found->second.empty()) {
+      refuse_collective(plan_, collective_key(kind), found->second);
     }
   }
 }

@@ -31,19 +31,20 @@ struct TunedCollective {
 /// Remembers what it chose. The profile outlives it.
 class Tuner {
  public:
-  Tuner(const Profile& profile, const PortSpeeds& speeds, const CollectivePlan& plan)
-      : profile_(profile), speeds_(speeds), plan_(plan) {}
+  /// Throws InputError when something is forced and the profile has no costs of collectives.
+  Tuner(const Profile& profile, const PortSpeeds& speeds, const CollectivePlan& plan);
 
-  /// Whether the profile has costs of collectives. Without them everything is a ring.
-  bool has_costs() const { return !profile_.network.empty(); }
+  /// Whether the profile has costs of rings, which every collective of a step can be. Without them
+  /// everything is a ring, at what links cost.
+  bool has_costs() const { return has_costs_; }
 
   /// The collective of these members: all-reduce, all-gather or reduce-scatter; valid as long as
   /// the tuner. What the plan forces is taken where it can run. Throws InputError when the profile
-  /// has no costs of it.
+  /// has no costs of what is forced.
   const TunedCollective& tune(Collective kind, Bytes bytes, const std::vector<Member>& members);
 
-  /// Throws InputError when an algorithm that the plan forces could run for none of the members so
-  /// far.
+  /// To be called when all collectives of a step are tuned: throws InputError when an algorithm
+  /// that the plan forces could run for none of their groups.
   void check_forced() const;
 
  private:
@@ -56,6 +57,7 @@ class Tuner {
   const Profile& profile_;
   PortSpeeds speeds_;
   CollectivePlan plan_;
+  bool has_costs_ = false;
   std::map<Seating, int> seatings_;
   std::map<std::tuple<int, Collective, Bytes>, TunedCollective> known_;  // by seating
   /// Of the kinds with an algorithm that is forced: why it could not run; empty when it did.

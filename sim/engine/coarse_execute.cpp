@@ -36,7 +36,7 @@ struct MovingFlow {
 std::vector<double> carried_by_wires(const OpGraph& graph, const WireFlows& flows) {
   std::vector<double> carried(graph.wires.size(), 0.0);
   for (const WireFlow& flow : flows.flows) {
-    for (const Hop& hop : flows.ways.of(static_cast<std::size_t>(flow.way))) {
+    for (const Ways::Hop& hop : flows.ways.of(static_cast<std::size_t>(flow.way))) {
       carried[static_cast<std::size_t>(hop.wire)] += flow.bytes * hop.times;
     }
   }

@@ -72,10 +72,16 @@ Workload cost(const MovementGraph& lowered,
   for (std::size_t i = 0; i < lowered.traffics.size(); ++i) {
     const auto group = static_cast<std::size_t>(lowered.traffics[i].group);
     const NetworkCost& costs = calls[group].cost;
-    WireTraffic traffic{
-        .delay = prepared.delays[group][static_cast<std::size_t>(lowered.traffics[i].phase)],
-        .flows = {}};
+    WireTraffic traffic{.delay = {}, .flows = {}};
     traffic.flows.reserve(lowered.graph.traffics[i].flows.size());
+    if (lowered.traffics[i].is_host_copies) {
+      for (const Flow& flow : lowered.graph.traffics[i].flows) {
+        traffic.flows.push_back(flow.bytes);
+      }
+      workload.traffics.push_back(std::move(traffic));
+      continue;
+    }
+    traffic.delay = prepared.delays[group][static_cast<std::size_t>(lowered.traffics[i].phase)];
     for (const Flow& flow : lowered.graph.traffics[i].flows) {
       traffic.flows.push_back(flow.bytes /
                               (flow.medium == Medium::kNvlink ? costs.nvlink : costs.nic));
@@ -85,7 +91,26 @@ Workload cost(const MovementGraph& lowered,
   return workload;
 }
 
-std::vector<WireLoad> loads(const OpGraph& graph, const std::vector<double>& carried) {
+/// (wires) Whether phases' flows, or those of host copies, take them.
+std::vector<bool> taken(const MovementGraph& lowered, bool by_host_copies) {
+  std::vector<bool> result(lowered.graph.wires.size(), false);
+  for (std::size_t i = 0; i < lowered.traffics.size(); ++i) {
+    if (lowered.traffics[i].is_host_copies != by_host_copies) {
+      continue;
+    }
+    for (const Flow& flow : lowered.graph.traffics[i].flows) {
+      for (const Hop& hop : flow.hops) {
+        result[static_cast<std::size_t>(hop.wire)] = true;
+      }
+    }
+  }
+  return result;
+}
+
+std::vector<WireLoad> loads(const MovementGraph& lowered, const std::vector<double>& carried) {
+  const OpGraph& graph = lowered.graph;
+  const std::vector<bool> collective = taken(lowered, false);
+  const std::vector<bool> host_copies = taken(lowered, true);
   std::vector<WireLoad> result;
   for (std::size_t i = 0; i < graph.wires.size(); ++i) {
     const Wire& wire = graph.wires[i];
@@ -95,7 +120,9 @@ std::vector<WireLoad> loads(const OpGraph& graph, const std::vector<double>& car
            .gpu = wire.rank < 0 ? -1 : graph.ranks[static_cast<std::size_t>(wire.rank)].rank,
            .carried = Bytes(carried[i] / wire.parts),
            .capacity = wire.capacity / wire.parts,
-           .members = wire.members});
+           .members = wire.members,
+           .collective = collective[i],
+           .host_copies = host_copies[i]});
     }
   }
   return result;
@@ -116,16 +143,17 @@ const WireLoad* fullest_of(const std::vector<WireLoad>& wires, Counts counts) {
 }  // namespace
 
 const WireLoad* fullest_wire(const CollectiveRun& run) {
-  return fullest_of(run.wires, [](const WireLoad&) { return true; });
+  return fullest_of(run.wires, [](const WireLoad& wire) { return wire.collective; });
 }
 
 const WireLoad* fullest_port(const CollectiveRun& run) {
   return fullest_of(run.wires, [](const WireLoad& wire) {
-    return wire.gpu >= 0 || wire.name.starts_with("card ");
+    return wire.collective && (wire.gpu >= 0 || wire.name.starts_with("card "));
   });
 }
 
-double utilisation(const WireLoad& wire, Seconds time) {
+double utilisation(const WireLoad& wire, const CollectiveRun& run) {
+  const Seconds time = wire.host_copies ? std::max(run.time, run.copied) : run.time;
   return wire.carried / (wire.capacity * time);
 }
 
@@ -142,19 +170,26 @@ CollectiveRun run_collectives(const Cluster& cluster,
   const Execution execution =
       grain ? execute_coarsely(lowered.graph, workload, *grain) : execute(lowered.graph, workload);
   CollectiveRun run{.time = {},
+                    .copied = {},
                     .latency = {},
-                    .wires = loads(lowered.graph, execution.carried),
+                    .wires = loads(lowered, execution.carried),
                     .ranks = lowered.ranks,
                     .classes = static_cast<std::int64_t>(lowered.graph.ranks.size()),
                     .flows = execution.activities,
                     .grain = grain.value_or(0.0)};
-  if (!execution.completions.empty()) {
-    const Completion& last = execution.completions.back();
-    run.time = Seconds(last.end);
+  const GroupPhase* last = nullptr;
+  for (const Completion& done : execution.completions) {
     const auto traffic = static_cast<std::size_t>(
-        lowered.graph.dependencies[static_cast<Vertex>(last.vertex)].index);
-    const auto group = static_cast<std::size_t>(lowered.traffics[traffic].group);
-    for (const Seconds delay : prepared.delays[group]) {
+        lowered.graph.dependencies[static_cast<Vertex>(done.vertex)].index);
+    if (lowered.traffics[traffic].is_host_copies) {
+      run.copied = Seconds(done.end);
+    } else {
+      run.time = Seconds(done.end);
+      last = &lowered.traffics[traffic];
+    }
+  }
+  if (last != nullptr) {
+    for (const Seconds delay : prepared.delays[static_cast<std::size_t>(last->group)]) {
       run.latency += delay;
     }
   }

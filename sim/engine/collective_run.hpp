@@ -29,11 +29,14 @@ struct WireLoad {
   Bytes carried;     // with the protocol's overhead
   Bandwidth capacity;
   std::int64_t members = 1;  // as many ports or wires carry the same
+  bool collective = true;    // something besides host copies went through it
+  bool host_copies = false;  // host copies did
 };
 
 struct CollectiveRun {
-  Seconds time;                 // until the last group is done
-  Seconds latency;              // of that group: all but its transfers
+  Seconds time;                 // until the last group is done, whatever its members still copy
+  Seconds copied;               // until the last host copy is; 0 without any
+  Seconds latency;              // of the last group: all but its transfers
   std::vector<WireLoad> wires;  // those that carried something
   std::int64_t ranks = 0;       // GPUs that took part
   std::int64_t classes = 0;     // of them that were simulated
@@ -41,23 +44,25 @@ struct CollectiveRun {
   double grain = 0.0;           // above 0: executed coarsely, see coarse_execute.hpp
 };
 
-/// The wire that was busiest: nothing else can have limited the transfers more. Null when nothing
-/// moved.
+/// The wire that was busiest, of those that the collectives went through: nothing else can have
+/// limited them more. Null when nothing moved.
 const WireLoad* fullest_wire(const CollectiveRun& run);
 
 /// Likewise of the GPUs' ports and shared cards: whatever the switches between them can do, what
 /// passes through it takes that long. Null when nothing moved.
 const WireLoad* fullest_port(const CollectiveRun& run);
 
-/// Of a wire's capacity over the whole time, start-up and hops included.
-double utilisation(const WireLoad& wire, Seconds time);
+/// Of a wire's capacity over the whole time, start-up and hops included: until the collectives are
+/// done, and where host copies go through it, until these are.
+double utilisation(const WireLoad& wire, const CollectiveRun& run);
 
 /// All groups begin at once. A phase of a group waits for its hops and fill (and the first for the
 /// start-up), as on an idle network of sound links (timing.hpp); then its bytes flow, max-min fair
 /// against all others'. Hops are the profile's, which include cables and switches: the fabric's own
 /// latencies are not added. All-to-alls on a network that joins rails only go by rails. GPUs' slow
-/// kernels slow down no collective. Folded, very many unlike flows are executed coarsely. `fabric`
-/// is that of the cluster, null where there is none. Throws as lower_movements().
+/// kernels slow down no collective. Host copies begin at once and have no start-up. Folded, very
+/// many unlike flows are executed coarsely. `fabric` is that of the cluster, null where there is
+/// none. Throws as lower_movements().
 CollectiveRun run_collectives(const Cluster& cluster,
                               FabricWires* fabric,
                               std::span<const GroupCall> calls,

@@ -257,7 +257,7 @@ void Executor::complete(std::uint32_t unit) {
 void Executor::account_for_bytes() {
   execution_.carried.assign(graph_.wires.size(), 0.0);
   for (std::size_t way = 0; way < bytes_.size(); ++way) {
-    for (const Hop& hop : wire_flows_.ways.of(way)) {
+    for (const Ways::Hop& hop : wire_flows_.ways.of(way)) {
       execution_.carried[static_cast<std::size_t>(hop.wire)] += bytes_[way] * hop.times;
     }
   }

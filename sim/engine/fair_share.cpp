@@ -45,7 +45,7 @@ void FairShare::join(int way) {
   if (++ways_of_[static_cast<std::size_t>(way)].flows == 1) {
     occupy(way);
   }
-  for (const Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
+  for (const Ways::Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
     wires_[static_cast<std::size_t>(hop.wire)].all_shares += hop.times;
   }
   touch(way);
@@ -53,7 +53,7 @@ void FairShare::join(int way) {
 
 void FairShare::leave(int way) {
   touch(way);
-  for (const Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
+  for (const Ways::Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
     wires_[static_cast<std::size_t>(hop.wire)].all_shares -= hop.times;
   }
   if (--ways_of_[static_cast<std::size_t>(way)].flows == 0) {
@@ -86,7 +86,7 @@ void FairShare::vacate(int way) {
 }
 
 void FairShare::touch(int way) {
-  for (const Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
+  for (const Ways::Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
     Wire& wire = wires_[static_cast<std::size_t>(hop.wire)];
     if (!wire.changed) {
       wire.changed = true;
@@ -129,7 +129,7 @@ void FairShare::take_up(int way) {
   its.examined = round_;
   its.held = false;
   open_ways_.push_back(way);
-  for (const Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
+  for (const Ways::Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
     Wire& wire = wires_[static_cast<std::size_t>(hop.wire)];
     if (wire.examined != round_) {
       wire.examined = round_;
@@ -205,7 +205,7 @@ void FairShare::hold(int wire, double rate) {
     way.held = true;
     way.next = rate;
     way.bottleneck = wire;
-    for (const Hop& hop : ways_.of(static_cast<std::size_t>(occupied.way))) {
+    for (const Ways::Hop& hop : ways_.of(static_cast<std::size_t>(occupied.way))) {
       Wire& crossed = wires_[static_cast<std::size_t>(hop.wire)];
       const double shares = static_cast<double>(way.flows) * hop.times;
       crossed.shares -= shares;
@@ -269,7 +269,7 @@ bool FairShare::take_up_neighbours() {
 bool FairShare::find_bottleneck(int way) {
   Way& its = ways_of_[static_cast<std::size_t>(way)];
   int kind = kinds_[static_cast<std::size_t>(its.bottleneck)];
-  for (const Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
+  for (const Ways::Hop& hop : ways_.of(static_cast<std::size_t>(way))) {
     const auto number = static_cast<std::size_t>(hop.wire);
     if (kinds_[number] < kind && wires_[number].is_full() &&
         !above(wires_[number].fastest, its.next * (1.0 + kSame))) {

@@ -17,6 +17,12 @@ namespace towtank {
 
 /// Different ways over the wires, numbered from 0: flows of one way always have the same rate.
 struct Ways {
+  struct Hop {
+    int wire = 0;
+    double times = 1.0;  // shares that a flow takes of it
+
+    friend bool operator==(const Hop&, const Hop&) = default;
+  };
   std::vector<std::size_t> first = {0};  // (ways + 1): into hops
   std::vector<Hop> hops;                 // no wire twice in a way
 
@@ -61,7 +67,7 @@ class FairShare {
  private:
   struct Occupied {
     int way = 0;
-    int times = 0;
+    double times = 0.0;
     std::size_t place = 0;  // of the wire among the way's hops
   };
   struct Way {

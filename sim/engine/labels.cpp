@@ -63,11 +63,14 @@ std::vector<Share> segment_shares(const Segment& segment, const Simulation& simu
 }
 
 /// What the flows of one communication put on each wire that they cross. (wire, bytes)
-std::map<int, Bytes> loads_of(const Traffic& traffic, const WireTraffic& costed) {
+std::map<int, Bytes> loads_of(const std::vector<Wire>& wires,
+                              const Traffic& traffic,
+                              const WireTraffic& costed) {
   std::map<int, Bytes> loads;
   for (std::size_t i = 0; i < traffic.flows.size(); ++i) {
     for (const Hop& hop : traffic.flows[i].hops) {
-      loads[hop.wire] += hop.times * costed.flows[i];
+      const bool payload = wires[static_cast<std::size_t>(hop.wire)].payload;
+      loads[hop.wire] += hop.times * (payload ? traffic.flows[i].bytes : costed.flows[i]);
     }
   }
   return loads;
@@ -89,7 +92,7 @@ class BusiestWires {
     }
     for (std::size_t i = 0; i < graph.traffics.size(); ++i) {
       const Traffic& traffic = graph.traffics[i];
-      loads_.push_back(loads_of(traffic, workload.traffics[i]));
+      loads_.push_back(loads_of(graph.wires, traffic, workload.traffics[i]));
       std::vector<Seconds>& times = times_[{traffic.group, traffic.kind}];
       times.resize(graph.wires.size());
       if (traffic.led_by_another) {

@@ -15,9 +15,9 @@ class WayNumbers {
  public:
   explicit WayNumbers(Ways& ways) : ways_(ways) {}
 
-  int number(const std::vector<Hop>& hops) {
+  int number(const std::vector<Ways::Hop>& hops) {
     std::size_t hash = hops.size();
-    for (const Hop& hop : hops) {
+    for (const Ways::Hop& hop : hops) {
       boost::hash_combine(hash, hop.wire);
       boost::hash_combine(hash, hop.times);
     }
@@ -44,6 +44,7 @@ class WayNumbers {
 WireFlows wire_flows(const OpGraph& graph, const Workload& workload) {
   WireFlows result;
   WayNumbers ways(result.ways);
+  std::vector<Ways::Hop> hops;
   result.first.reserve(graph.traffics.size() + 1);
   result.first.push_back(0);
   for (std::size_t traffic = 0; traffic < graph.traffics.size(); ++traffic) {
@@ -52,7 +53,13 @@ WireFlows wire_flows(const OpGraph& graph, const Workload& workload) {
       const double bytes = workload.traffics[traffic].flows[flow].si();
       check(!flows[flow].hops.empty(), "a flow fills some wire");
       if (bytes > 0.0) {
-        result.flows.push_back({.way = ways.number(flows[flow].hops), .bytes = bytes});
+        const double payload = flows[flow].bytes.si() / bytes;
+        hops.clear();
+        for (const Hop& hop : flows[flow].hops) {
+          const Wire& wire = graph.wires[static_cast<std::size_t>(hop.wire)];
+          hops.push_back({.wire = hop.wire, .times = hop.times * (wire.payload ? payload : 1.0)});
+        }
+        result.flows.push_back({.way = ways.number(hops), .bytes = bytes});
       }
     }
     result.first.push_back(result.flows.size());

@@ -1,5 +1,6 @@
 #include "sim/graph/added_streams.hpp"
 
+#include <cstddef>
 #include <map>
 #include <utility>
 
@@ -31,6 +32,26 @@ std::vector<AddedStream> added_streams(const Convoy& convoy) {
     result.push_back(std::move(stream));
   }
   return result;
+}
+
+bool can_add_up(const Movement& movement, const std::vector<Member>& members, FabricWires& fabric) {
+  try {
+    for (const MovementPhase& phase : movement.phases) {
+      for (const Convoy& convoy : convoys(phase)) {
+        for (const AddedStream& stream : added_streams(convoy)) {
+          std::vector<int> gpus;
+          gpus.reserve(stream.members.size());
+          for (const int member : stream.members) {
+            gpus.push_back(members[static_cast<std::size_t>(member)].gpu);
+          }
+          fabric.added_up(gpus);
+        }
+      }
+    }
+  } catch (const InputError&) {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace towtank

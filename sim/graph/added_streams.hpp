@@ -3,7 +3,9 @@
 
 #include <vector>
 
+#include "sim/collective/collective.hpp"
 #include "sim/collective/convoys.hpp"
+#include "sim/graph/fabric_wires.hpp"
 
 namespace towtank {
 
@@ -17,5 +19,9 @@ struct AddedStream {
 /// Rail by rail; none where no end of the convoy is a network switch. BrokenClaim when members of a
 /// rail send or receive unequally much.
 std::vector<AddedStream> added_streams(const Convoy& convoy);
+
+/// Whether the fabric's switches add up all that a movement of these members wants added
+/// (FabricWires::added_up()).
+bool can_add_up(const Movement& movement, const std::vector<Member>& members, FabricWires& fabric);
 
 }  // namespace towtank

@@ -37,7 +37,7 @@ std::vector<FabricWires::AddingTree> FabricWires::adding_trees(std::span<const i
                       "cards",
                       device_name(fabric_, static_cast<DeviceId>(gpu)),
                       device_name(fabric_, static_cast<DeviceId>(root))),
-          "groups with equal places on all nodes, or without --in-network");
+          "groups with equal places on all nodes, or no in-network reduction");
     }
     for (const CardWay& way : ways) {
       AddingTree& tree = trees[way.to_card];
@@ -57,7 +57,7 @@ std::vector<FabricWires::AddingTree> FabricWires::adding_trees(std::span<const i
                        fmt::format("failures leave {} fewer cards than the other GPUs whose data "
                                    "switches add up",
                                    device_name(fabric_, static_cast<DeviceId>(root))),
-                       "without --in-network, or a group without that node");
+                       "no in-network reduction, or a group without that node");
     }
     result.push_back(std::move(tree));
   }
@@ -98,9 +98,14 @@ void FabricWires::cross_even_tree(const Tree& tree, const AddingTree& adding) {
     tiers = static_cast<int>(tier) + 2;
     for (const std::int64_t subtree : subtrees) {
       const TreeBundle cables = bundles_.bundle(tree, tier, subtree);
-      add_share(wire(cables.key, cables.tier + " up", cables.capacity, cables.cables),
-                adding.share);
-      add_share(wire(cables.key + 1, cables.tier + " down", cables.capacity, cables.cables),
+      add_share(
+          wire(cables.key,
+               {.name = cables.tier + " up", .capacity = cables.capacity, .cables = cables.cables}),
+          adding.share);
+      add_share(wire(cables.key + 1,
+                     {.name = cables.tier + " down",
+                      .capacity = cables.capacity,
+                      .cables = cables.cables}),
                 adding.share);
     }
   }
@@ -127,8 +132,8 @@ void FabricWires::check_tiers_add(int tiers) const {
         fabric_.spec.place,
         fmt::format("what these GPUs send would meet in {} switches, which do not add",
                     kSwitches.at(std::min<std::size_t>(static_cast<std::size_t>(tiers) - 1, 2))),
-        "fabric.in_network lists the tiers that do; without --in-network other algorithms are "
-        "chosen");
+        "cluster.fabric.in_network lists the tiers that do; without --in-network and --algorithm "
+        "in-network another algorithm is chosen");
   }
 }
 

@@ -52,7 +52,8 @@ FabricHops::FabricHops(const JobLayout& job, OpGraph& graph) : job_(job) {
                            .capacity = wire.capacity * job.fabric->units(),
                            .members = classes.members[i],
                            .parts = job.fabric->units(),
-                           .cables = wire.cables});
+                           .cables = wire.cables,
+                           .payload = wire.payload});
   }
 }
 

@@ -1,20 +1,17 @@
 #include "sim/graph/fabric_wires.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 #include <variant>
+
+#include <boost/container_hash/hash.hpp>
 
 #include "sim/base/error.hpp"
 
 namespace towtank {
 namespace {
-
-// Kinds of wires, in the upper bits of their keys; a single link's key is its number, and those of
-// bundles have bit 62.
-constexpr std::uint64_t kCard = std::uint64_t{1} << 63U;
-constexpr std::uint64_t kPcie = std::uint64_t{1} << 61U;
-constexpr std::uint64_t kHost = std::uint64_t{1} << 60U;
 
 FabricSize size_of(const Cluster& cluster) {
   return {.nodes = cluster.placement ? cluster.placement->fabric_nodes : cluster.nodes,
@@ -22,10 +19,6 @@ FabricSize size_of(const Cluster& cluster) {
           .nvlink = {.bandwidth = cluster.nvlink.bandwidth, .latency = cluster.nvlink.latency},
           .nic = {.bandwidth = cluster.nic.bandwidth, .latency = cluster.nic.latency},
           .idle = cluster.idle};
-}
-
-bool is_switch(const Fabric& fabric, DeviceId device) {
-  return fabric.kind(device) >= DeviceKind::kLeaf;
 }
 
 /// Without even trees, or with failures in some, cables carry unequally much.
@@ -70,7 +63,18 @@ int units_of_a_flow(const Fabric& fabric, const FabricPorts& ports) {
   return static_cast<int>(units);
 }
 
+/// What PCIe carries is counted in payload (see pcie.hpp).
+FabricWire pcie_wire(const std::string& name, Bandwidth capacity) {
+  return {.name = name, .capacity = capacity, .cables = 1, .payload = true};
+}
+
 }  // namespace
+
+std::uint64_t FabricWire::attribute() const {
+  std::size_t attribute = std::hash<std::string>()(name);
+  boost::hash_combine(attribute, capacity.si());
+  return attribute;
+}
 
 FabricWires::FabricWires(const Cluster& cluster)
     : cluster_(cluster),
@@ -176,16 +180,17 @@ Seconds FabricWires::latency_of_climb(std::size_t crossed, const CardWay& way) {
 void FabricWires::cross_card(int card_index, PortSide side, double share) {
   if (cards_are_wires_) {
     const bool out = side == PortSide::kOut;
-    const Key key = kCard + static_cast<Key>(card_index) * 2 + (out ? 0 : 1);
-    add_share(wire(key, out ? "card out" : "card in", card(card_index), 1), share);
+    const WireKey key = kCardKey + static_cast<WireKey>(card_index) * 2 + (out ? 0 : 1);
+    add_share(wire(key, {.name = out ? "card out" : "card in", .capacity = card(card_index)}),
+              share);
   }
 }
 
 /// A GPU's PCIe link, where it is a wire of its own.
 void FabricWires::cross_pcie(int gpu, PortSide side, double share) {
   const bool out = side == PortSide::kOut;
-  const Key key = kPcie + static_cast<Key>(gpu) * 2 + (out ? 0 : 1);
-  add_share(wire(key, out ? "pcie out" : "pcie in", ports_.gpu_pcie(gpu), 1), share);
+  const WireKey key = kPcieKey + static_cast<WireKey>(gpu) * 2 + (out ? 0 : 1);
+  add_share(wire(key, pcie_wire(out ? "PCIe out" : "PCIe in", ports_.gpu_pcie(gpu))), share);
 }
 
 /// What is between a GPU and the switch of its card.
@@ -197,17 +202,21 @@ void FabricWires::cross_end(int gpu, int card_index, PortSide side, double share
   cross_pcie(gpu, side, share);
   if (!cards_are_wires_ && ports_.card_pcie(card_index) < ports_.card_cable(card_index)) {
     const bool out = side == PortSide::kOut;
-    const Key key = kCard + static_cast<Key>(card_index) * 2 + (out ? 0 : 1);
-    const std::string name = out ? "card pcie out" : "card pcie in";
-    add_share(wire(key, name, ports_.card_pcie(card_index), 1), share);
+    const WireKey key = kCardKey + static_cast<WireKey>(card_index) * 2 + (out ? 0 : 1);
+    const std::string name = out ? "card PCIe out" : "card PCIe in";
+    add_share(wire(key, pcie_wire(name, ports_.card_pcie(card_index))), share);
   }
 }
 
 const FabricPath& FabricWires::host_copy(int gpu, PortSide side) {
   if (!fabric_.spec.pcie) {
-    throw InputError(fabric_.spec.place,
-                     "how GPUs reach the memory of their hosts is not described",
-                     "fabric.pcie = {generation = 5, lanes = 16}");
+    const bool chip_to_chip = fabric_.spec.node == NodeKind::kNvl72;
+    throw InputError(
+        fabric_.spec.place,
+        "how GPUs reach the memory of their hosts is not described",
+        chip_to_chip
+            ? "NVLink-C2C is not modelled: without --host-copy, or nodes whose hosts are on PCIe"
+            : "cluster.fabric.pcie = {generation = 5, lanes = 16}");
   }
   begin_path();
   const int device = ports_.on_fabric(gpu);
@@ -216,9 +225,9 @@ const FabricPath& FabricWires::host_copy(int gpu, PortSide side) {
       device / fabric_.node.gpus * fabric_.node.pcie_switches + local / fabric_.node.gpus_per_pcie;
   const bool out = side == PortSide::kOut;
   cross_pcie(device, side, 1.0);
-  const Key key = kHost + static_cast<Key>(pcie_switch) * 2 + (out ? 0 : 1);
+  const WireKey key = kUplinkKey + static_cast<WireKey>(pcie_switch) * 2 + (out ? 0 : 1);
   const Bandwidth uplink = payload_bandwidth(*fabric_.spec.pcie);
-  add_share(wire(key, out ? "host out" : "host in", uplink, 1), 1.0);
+  add_share(wire(key, pcie_wire(out ? "PCIe uplink out" : "PCIe uplink in", uplink)), 1.0);
   std::ranges::sort(path_.shares);
   return path_;
 }
@@ -234,8 +243,11 @@ void FabricWires::cross_tree(const Tree& tree, const CardWay& way) {
     }
     const TreeBundle up = bundles_.bundle(tree, tier, from / below);
     const TreeBundle down = bundles_.bundle(tree, tier, to / below);
-    add_share(wire(up.key, up.tier + " up", up.capacity, up.cables), way.share);
-    add_share(wire(down.key + 1, down.tier + " down", down.capacity, down.cables), way.share);
+    add_share(wire(up.key, {.name = up.tier + " up", .capacity = up.capacity, .cables = up.cables}),
+              way.share);
+    add_share(wire(down.key + 1,
+                   {.name = down.tier + " down", .capacity = down.capacity, .cables = down.cables}),
+              way.share);
   }
 }
 
@@ -253,7 +265,9 @@ void FabricWires::cross_link(LinkId link, double share) {
   const std::string name = std::string(towtank::name(fabric_.kind(fabric_.tail(link)))) + " to " +
                            std::string(towtank::name(fabric_.kind(fabric_.head(link))));
   const LinkType& type = fabric_.link(link);
-  add_share(wire(static_cast<Key>(link), name, type.bandwidth, type.cables), share);
+  add_share(wire(static_cast<WireKey>(link),
+                 {.name = name, .capacity = type.bandwidth, .cables = type.cables}),
+            share);
 }
 
 /// Several ways of one flow may cross one wire.
@@ -266,10 +280,10 @@ void FabricWires::add_share(int wire, double share) {
   }
 }
 
-int FabricWires::wire(Key key, const std::string& name, Bandwidth capacity, int cables) {
+int FabricWires::wire(WireKey key, const FabricWire& made) {
   const auto [entry, is_new] = known_.try_emplace(key, static_cast<int>(wires_.size()));
   if (is_new) {
-    wires_.push_back({.name = name, .capacity = capacity, .cables = cables});
+    wires_.push_back(made);
   }
   return entry->second;
 }

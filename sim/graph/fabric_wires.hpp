@@ -18,15 +18,21 @@
 #include "sim/graph/flow_units.hpp"
 #include "sim/graph/ports.hpp"
 #include "sim/graph/tree_bundles.hpp"
+#include "sim/graph/wire_keys.hpp"
 
 namespace towtank {
 
 /// A wire of the fabric. Where adaptive routing spreads all traffic evenly over equal cables, they
 /// are one wire: they are equally full at all times.
 struct FabricWire {
-  std::string name;  // "leaf up", "spine down", "card out", ...
+  std::string name;  // "leaf up", "spine down", "card out", "PCIe out", ...
   Bandwidth capacity;
   int cables = 1;
+  /// Payload alone counts, without what the protocols of NVLink or of the cards waste.
+  bool payload = false;
+
+  /// Equal for wires of one name and capacity.
+  std::uint64_t attribute() const;
 };
 
 /// How much of a flow crosses a wire, in units of which FabricWires::units() are the whole flow.
@@ -88,14 +94,12 @@ class FabricWires {
   /// not share the stream alike, and where a tier does not add. Good until the next call.
   const FabricPath& added_up(std::span<const int> gpus);
 
-  /// What a copy between a GPU and its host's memory crosses: the GPU's PCIe link, and the uplink
-  /// of its PCIe switch. Out: to the host. Throws InputError where PCIe is not described. Good
-  /// until the next call.
+  /// What a copy between a GPU and its host's memory crosses: the GPU's PCIe link ("PCIe out"), and
+  /// the uplink of its PCIe switch ("PCIe uplink out"). Out: to the host. Throws InputError where
+  /// PCIe is not described. Good until the next call.
   const FabricPath& host_copy(int gpu, PortSide side);
 
  private:
-  using Key = std::uint64_t;
-
   struct AddingTree;
 
   void begin_path();
@@ -109,7 +113,7 @@ class FabricWires {
   void cross_end(int gpu_on_fabric, int card, PortSide side, double share);
   void add_share(int wire, double share);
   Seconds latency_of_climb(std::size_t crossed, const CardWay& way);
-  int wire(Key key, const std::string& name, Bandwidth capacity, int cables);
+  int wire(WireKey key, const FabricWire& made);
 
   std::vector<AddingTree> adding_trees(std::span<const int> gpus) const;
   void cross_even_tree(const Tree& tree, const AddingTree& adding);
@@ -124,7 +128,7 @@ class FabricWires {
   bool cards_are_wires_ = false;  // a card can be full although its GPU's port is not
   FlowUnits units_;
   std::vector<FabricWire> wires_;
-  std::unordered_map<Key, int> known_;
+  std::unordered_map<WireKey, int> known_;
   FabricPath path_;                                  // found last
   std::map<std::size_t, Seconds> latency_of_climb_;  // of even trees: tiers climbed
 };

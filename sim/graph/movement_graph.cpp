@@ -96,24 +96,34 @@ class GraphBuilder {
     const int leader = ways_.sim(group, 0);
     const std::vector<MovementPhase>& phases = job_.groups()[group].movement.phases;
     for (std::size_t phase = 0; phase < phases.size(); ++phase) {
-      const Vertex vertex = boost::add_vertex(Node{.work = Node::Work::kTraffic,
-                                                   .index = static_cast<int>(flows_.size()),
-                                                   .rank = leader,
-                                                   .stream = StreamKind::kData,
-                                                   .slot = 0,
-                                                   .rendezvous = -1},
-                                              graph_.dependencies);
-      graph_.streams[at(leader)][static_cast<std::size_t>(StreamKind::kData)].push_back(vertex);
-      result_.traffics.push_back(
-          {.group = static_cast<int>(group), .phase = static_cast<int>(phase)});
-      flows_.emplace_back();
+      begin_traffic(leader,
+                    StreamKind::kData,
+                    {.group = static_cast<int>(group), .phase = static_cast<int>(phase)});
       write_convoys(group, phase);
       write_pairs(group, phases[phase]);
-      write_host_copies(group, phases[phase]);
       for (const Exchange& exchange : phases[phase].exchanges) {
         write_exchange(group, exchange);
       }
     }
+    if (!job_.groups()[group].movement.host_copies.empty()) {
+      begin_traffic(leader,
+                    StreamKind::kCompute,  // on which there is nothing else
+                    {.group = static_cast<int>(group), .is_host_copies = true});
+      write_host_copies(group);
+    }
+  }
+
+  void begin_traffic(int leader, StreamKind stream, GroupPhase what) {
+    const Vertex vertex = boost::add_vertex(Node{.work = Node::Work::kTraffic,
+                                                 .index = static_cast<int>(flows_.size()),
+                                                 .rank = leader,
+                                                 .stream = stream,
+                                                 .slot = 0,
+                                                 .rendezvous = -1},
+                                            graph_.dependencies);
+    graph_.streams[at(leader)][static_cast<std::size_t>(stream)].push_back(vertex);
+    result_.traffics.push_back(what);
+    flows_.emplace_back();
   }
 
   /// One flow for each class of convoys.
@@ -137,8 +147,8 @@ class GraphBuilder {
   }
 
   /// Flows from a rank to itself.
-  void write_host_copies(std::size_t group, const MovementPhase& phase) {
-    for (const HostCopy& copy : phase.host_copies) {
+  void write_host_copies(std::size_t group) {
+    for (const HostCopy& copy : job_.groups()[group].movement.host_copies) {
       if (ways_.is_first(group, copy.member)) {
         const int sim = ways_.sim(group, copy.member);
         flows_.back()[{.source = sim,

@@ -17,6 +17,7 @@ namespace towtank {
 struct GroupPhase {
   int group = 0;  // the first of the groups that are alike
   int phase = 0;
+  bool is_host_copies = false;  // instead of a phase
 };
 
 struct MovementGraph {
@@ -28,7 +29,8 @@ struct MovementGraph {
 /// The graph of groups that all begin together; `fabric` is null where the network is non-blocking.
 ///
 /// - A phase of a group is one traffic with the flows of all its members: they begin together, and
-///   the group's next phase begins when the last has ended.
+///   the group's next phase begins when the last has ended. Its members' host copies are one more
+///   traffic, which waits for nothing and for which nothing waits.
 /// - A convoy is one flow for each medium, over the ports and wires of all its links, each as often
 ///   as it carries parts.
 /// - Other deliveries, and those of exchanges, are a flow for each class of receivers and ways.

@@ -1,7 +1,5 @@
 #include "sim/graph/movement_relations.hpp"
 
-#include <array>
-#include <map>
 #include <utility>
 
 #include "sim/base/error.hpp"
@@ -38,6 +36,9 @@ class RelationWriter {
     for (std::size_t phase = 0; phase < moved.movement.phases.size(); ++phase) {
       write_phase(group, phase);
     }
+    for (const HostCopy& copy : moved.movement.host_copies) {
+      write_host_copy(group, copy);
+    }
   }
 
   void write_phase(std::size_t group, std::size_t phase) {
@@ -50,9 +51,6 @@ class RelationWriter {
         write_pair(group, phase, delivery);
       }
     }
-    for (const HostCopy& copy : moved.host_copies) {
-      write_host_copy(group, phase, copy);
-    }
     for (const Exchange& exchange : moved.exchanges) {
       exchanges_.write(group, phase, exchange);
     }
@@ -60,21 +58,12 @@ class RelationWriter {
 
   void write_convoy(std::size_t group, std::size_t phase, const Convoy& convoy) {
     const int number = book_.new_group();
-    std::map<int, std::array<int, 2>> parts;  // of each rank: out and in
-    for (const Convoy::Leg& leg : convoy.legs) {
-      if (leg.from >= 0) {
-        parts[book_.thing(group, leg.from)][0] += leg.parts;
-      }
-      if (leg.to >= 0) {
-        parts[book_.thing(group, leg.to)][1] += leg.parts;
-      }
-    }
     const double part = convoy.part.si();
     const int medium = static_cast<int>(convoy.medium);
-    for (const auto& [thing, through] : parts) {
-      book_.join(book_.label(Relation::kConvoy, phase, part, medium, through[0], through[1]),
+    for (const MemberParts& parts : parts_of_members(convoy)) {
+      book_.join(book_.label(Relation::kConvoy, phase, part, medium, parts.sent, parts.received),
                  number,
-                 thing);
+                 book_.thing(group, parts.member));
     }
     if (job_.fabric() != nullptr && convoy.medium == Medium::kNic) {
       write_legs(group, phase, convoy, number);
@@ -123,13 +112,12 @@ class RelationWriter {
     }
   }
 
-  void write_host_copy(std::size_t group, std::size_t phase, const HostCopy& copy) {
+  void write_host_copy(std::size_t group, const HostCopy& copy) {
     check(job_.fabric() != nullptr, "copies to a host's memory cross a PCIe that is described");
     const int thing = book_.thing(group, copy.member);
-    book_.send(
-        {.label = book_.label(Relation::kHostCopy, phase, copy.bytes.si(), copy.to_host ? 1 : 0),
-         .from = thing,
-         .to = thing});
+    book_.send({.label = book_.label(Relation::kHostCopy, 0, copy.bytes.si(), copy.to_host ? 1 : 0),
+                .from = thing,
+                .to = thing});
     book_.follow_host_copy(job_.gpu(job_.rank(group, copy.member)),
                            copy.to_host ? PortSide::kOut : PortSide::kIn);
   }

@@ -49,6 +49,7 @@ void MovementWays::keep_everything() {
         follow_phase(group, phase);
       }
     }
+    follow_host_copies(group);
   }
   wires_ = unfolded(job_.fabric() == nullptr ? 0 : static_cast<int>(job_.fabric()->wires().size()));
   can_be_full_.assign(wires_.members.size(), true);
@@ -72,7 +73,13 @@ void MovementWays::follow_phase(std::size_t group, std::size_t phase) {
       job_.fabric()->added_up(job_.gpus_of(group, stream.members));
     }
   }
-  for (const HostCopy& copy : moved.movement.phases[phase].host_copies) {
+}
+
+void MovementWays::follow_host_copies(std::size_t group) {
+  const GroupMovement& moved = job_.groups()[group];
+  check(moved.movement.host_copies.empty() || job_.fabric() != nullptr,
+        "copies to a host's memory cross a PCIe that is described");
+  for (const HostCopy& copy : moved.movement.host_copies) {
     job_.fabric()->host_copy(moved.members[at(copy.member)].gpu,
                              copy.to_host ? PortSide::kOut : PortSide::kIn);
   }
@@ -128,7 +135,8 @@ void MovementWays::add_wires(OpGraph& graph) {
                              .medium = Medium::kNic,
                              .rank = -1,
                              .capacity = wire.capacity,
-                             .members = wires_.members[i]});
+                             .members = wires_.members[i],
+                             .payload = wire.payload});
     }
   }
 }

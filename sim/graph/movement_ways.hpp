@@ -57,6 +57,7 @@ class MovementWays {
 
   void keep_everything();
   void follow_phase(std::size_t group, std::size_t phase);
+  void follow_host_copies(std::size_t group);
   void add_shares(const FabricPath& path, std::int64_t times, Way& way) const;
   void fold();
   void add_ranks(OpGraph& graph);

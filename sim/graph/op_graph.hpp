@@ -33,6 +33,8 @@ struct Wire {
   std::int64_t members = 1;  // real wires that it stands for
   int parts = 1;             // shares of it that all of one flow takes
   int cables = 1;            // that a real wire is made of
+  /// Payload alone fills it: what the protocols of other links on the way waste does not.
+  bool payload = false;
 };
 
 /// How often a flow takes a share of a wire: the number of real flows like it that one real wire

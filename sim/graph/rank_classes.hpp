@@ -41,7 +41,7 @@ struct RankRelations {
 
   /// (ranks): what a rank does by itself: equal numbers, equal programs on equally fast GPUs
   std::vector<std::uint64_t> attributes;
-  std::vector<std::uint64_t> wires;  // (wires): equal numbers, equal capacities
+  std::vector<std::uint64_t> wires;  // (wires): equal numbers, equal names and capacities
   int groups = 0;
   std::vector<Membership> memberships;
   std::vector<Sending> sendings;

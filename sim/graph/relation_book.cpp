@@ -134,7 +134,7 @@ void RelationBook::note_wires() {
   relations_.wires.reserve(capacities.capacity());
   for (const FabricWire& wire : job_.fabric()->wires()) {
     capacities.push_back(wire.capacity);
-    relations_.wires.push_back(std::bit_cast<std::uint64_t>(wire.capacity.si()));
+    relations_.wires.push_back(wire.attribute());
   }
   can_be_full_ = can_be_full(relations_, ports_, capacities, job_.fabric()->units());
   for (const int wire : beside_ports_) {

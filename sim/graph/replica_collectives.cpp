@@ -91,19 +91,6 @@ std::vector<Member> members_of(const Mesh& mesh, const std::vector<int>& group, 
   return members;
 }
 
-ConvoyParts parts_of_members(const Convoy& convoy, std::size_t members) {
-  ConvoyParts parts{.sent = std::vector<int>(members), .received = std::vector<int>(members)};
-  for (const Convoy::Leg& leg : convoy.legs) {
-    if (leg.from >= 0) {
-      parts.sent[static_cast<std::size_t>(leg.from)] += leg.parts;
-    }
-    if (leg.to >= 0) {
-      parts.received[static_cast<std::size_t>(leg.to)] += leg.parts;
-    }
-  }
-  return parts;
-}
-
 const GroupMotion& GroupMotions::of(const ReplicaCollectives& collectives,
                                     const std::vector<Member>& members) {
   std::vector<const TunedCollective*> tuned;

@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "sim/collective/convoys.hpp"
 #include "sim/collective/tuner.hpp"
 #include "sim/graph/op_graph.hpp"
 #include "sim/plan/mesh.hpp"
@@ -72,12 +73,5 @@ class GroupMotions {
   Tuner& tuner_;
   std::map<std::vector<const TunedCollective*>, GroupMotion> known_;
 };
-
-/// Parts that each member sends and receives in a convoy.
-struct ConvoyParts {
-  std::vector<int> sent;
-  std::vector<int> received;
-};
-ConvoyParts parts_of_members(const Convoy& convoy, std::size_t members);
 
 }  // namespace towtank

@@ -358,7 +358,7 @@ class RelationWriter {
     }
     relations_.wires.reserve(fabric_->wires().size());
     for (const FabricWire& wire : fabric_->wires()) {
-      relations_.wires.push_back(std::bit_cast<std::uint64_t>(wire.capacity.si()));
+      relations_.wires.push_back(wire.attribute());
     }
   }
 

@@ -8,16 +8,9 @@
 namespace towtank {
 namespace {
 
-/// Apart from the keys of single links, which are their numbers.
-constexpr std::uint64_t kBundle = std::uint64_t{1} << 62U;
-
-bool is_switch(const Fabric& fabric, DeviceId device) {
-  return fabric.kind(device) >= DeviceKind::kLeaf;
-}
-
-std::uint64_t key_of(const Tree& tree, std::size_t tier, std::int64_t subtree) {
-  const std::uint64_t place = static_cast<std::uint64_t>(subtree) * 16 + tier;
-  return kBundle + (place * 2048 + static_cast<std::uint64_t>(tree.plane + 1)) * 2;
+WireKey key_of(const Tree& tree, std::size_t tier, std::int64_t subtree) {
+  const WireKey place = static_cast<WireKey>(subtree) * 16 + tier;
+  return kBundleKey + (place * 2048 + static_cast<WireKey>(tree.plane + 1)) * 2;
 }
 
 /// The tree of a switch, and its tier there.
@@ -52,7 +45,7 @@ const Tree* TreeBundles::even_tree(int card) const {
 
 TreeBundle TreeBundles::bundle(const Tree& tree, std::size_t tier, std::int64_t subtree) const {
   constexpr std::array kNames = {"leaf", "spine", "core"};
-  const std::uint64_t key = key_of(tree, tier, subtree);
+  const WireKey key = key_of(tree, tier, subtree);
   // Of a switch's uplinks the tier above tells; all switches above these slots have as many.
   const int cables = tree.copies[tier] * tree.parents[tier + 1] * tree.cables[tier + 1];
   const auto slow = worst_cable_.find(key);

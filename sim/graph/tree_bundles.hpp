@@ -3,18 +3,18 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 
 #include "sim/cluster/fabric.hpp"
+#include "sim/graph/wire_keys.hpp"
 
 namespace towtank {
 
 /// The cables from a subtree upwards, together.
 struct TreeBundle {
-  std::uint64_t key = 0;  // even; that of the direction down is one more
-  std::string tier;       // that they lead up from: "leaf", "spine" or "core"
+  WireKey key = 0;   // even; that of the direction down is one more
+  std::string tier;  // that they lead up from: "leaf", "spine" or "core"
   Bandwidth capacity;
   int cables = 1;
 };
@@ -36,7 +36,7 @@ class TreeBundles {
 
   const Fabric& fabric_;
   Bandwidth cable_;
-  std::map<std::uint64_t, double> worst_cable_;  // by key: of a bundle, the worst one's health
+  std::map<WireKey, double> worst_cable_;  // by key: of a bundle, the worst one's health
 };
 
 }  // namespace towtank

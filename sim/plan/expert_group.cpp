@@ -1,6 +1,7 @@
 #include "sim/plan/expert_group.hpp"
 
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,6 +29,12 @@ std::vector<double> visits_of_runs(const TokenRouting& routing,
   return visits;
 }
 
+/// "2 and 4", "4, 8 and 2"
+std::string listed(const std::vector<int>& numbers) {
+  return fmt::format(
+      "{} and {}", fmt::join(numbers.begin(), numbers.end() - 1, ", "), numbers.back());
+}
+
 }  // namespace
 
 std::optional<ExpertProblem> expert_problem(const ExpertLayer& layer,
@@ -50,8 +57,8 @@ std::optional<ExpertProblem> expert_problem(const ExpertLayer& layer,
                               shape.nodes,
                               shape.nodes == 1 ? "node" : "nodes")
                 : fmt::format("hierarchical placement needs as many ranks on each node; an "
-                              "expert-parallel group has {} on its nodes",
-                              fmt::join(shape.uneven, ", ")),
+                              "expert-parallel group has {} ranks on its nodes",
+                              listed(shape.uneven)),
         .hint = "\"global\" needs no groups; \"balanced\" takes the one of both that fits"};
   }
   return fit_routing(layer, load_shares(plan.load, layer.experts)).problem;

@@ -125,12 +125,16 @@ std::string TomlTable::path_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
-bool TomlTable::has(std::string_view key) const {
+bool TomlTable::has(std::string_view key) {
+  return ask(key) != nullptr;
+}
+
+bool TomlTable::holds(std::string_view key) const {
   return node_ != nullptr && find_member(*node_, key) != nullptr;
 }
 
 Place TomlTable::place(std::string_view key) const {
-  return has(key) ? find_member(*node_, key)->node.place : place_;
+  return holds(key) ? find_member(*node_, key)->node.place : place_;
 }
 
 bool TomlTable::sound(std::string_view key) const {
@@ -149,7 +153,7 @@ std::vector<std::string> TomlTable::keys() const {
 
 const TomlNode* TomlTable::ask(std::string_view key) {
   asked_.emplace_back(key);
-  return has(key) ? &find_member(*node_, key)->node : nullptr;
+  return holds(key) ? &find_member(*node_, key)->node : nullptr;
 }
 
 const TomlNode* TomlTable::require(std::string_view key, std::string_view example) {

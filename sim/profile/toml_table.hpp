@@ -94,7 +94,10 @@ class TomlTable {
   ~TomlTable() = default;
 
   const std::string& path() const { return path_; }
-  bool has(std::string_view key) const;
+  /// Whether the key is there; it counts as asked for, present or not.
+  bool has(std::string_view key);
+  /// The same, of a key that may have no business here: it does not count.
+  bool holds(std::string_view key) const;
 
   /// The place of the key's value, of the table when it has no such key.
   Place place(std::string_view key) const;

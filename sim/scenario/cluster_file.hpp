@@ -10,7 +10,8 @@
 namespace towtank {
 
 /// Reads only the cluster, with the overrides laid over it; keys start with "cluster." in both
-/// cases. Throws InputError with every mistake, EnvironmentError when a file cannot be read.
+/// cases; others set nothing of a cluster's file, and are mistakes there. Throws InputError with
+/// every mistake, EnvironmentError when a file cannot be read.
 Cluster read_cluster_file(const std::string& path, const std::vector<Override>& overrides);
 
 }  // namespace towtank

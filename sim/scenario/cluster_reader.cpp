@@ -108,8 +108,9 @@ void read_size(TomlTable& table, Cluster& cluster) {
   if (table.has("nodes") && table.integer("nodes", kNodes) != nodes && table.sound("nodes") &&
       table.sound("gpus") && table.sound("gpus_per_node")) {
     table.mistake("gpus",
-                  fmt::format("{} GPUs are on {} {} of {}, not on {}",
+                  fmt::format("{} {} on {} {} of {}, not on {}",
                               gpus,
+                              gpus == 1 ? "GPU is" : "GPUs are",
                               nodes,
                               nodes == 1 ? "node" : "nodes",
                               of_node,

@@ -68,13 +68,22 @@ CollectivePlan read_collectives(TomlTable& plan, int zero_stage) {
     return {};
   }
   const bool sharded = zero_stage > 0;
+  const bool in_switch = table->flag_or("in_switch", true);
+  if (!in_switch && sharded) {
+    table->mistake("in_switch",
+                   "a plan with zero = 1 has no all-reduce, which alone may be left to NVSwitches",
+                   "leave it out");
+  }
   CollectivePlan collectives{
       .all_reduce = read_algorithm(*table, Collective::kAllReduce, !sharded),
       .all_gather = read_algorithm(*table, Collective::kAllGather, sharded),
       .reduce_scatter = read_algorithm(*table, Collective::kReduceScatter, sharded),
       .protocol = read_protocol(*table),
-      .in_switch = table->flag_or("in_switch", true),
-      .place = table->place()};
+      .in_switch = in_switch,
+      .places = {}};
+  for (const std::string& key : table->keys()) {
+    collectives.places[key] = table->place(key);
+  }
   table->finish();
   return collectives;
 }

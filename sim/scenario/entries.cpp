@@ -11,6 +11,7 @@
 #include "sim/cluster/placement.hpp"
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
+#include "sim/scenario/fabric_entries.hpp"
 
 namespace towtank {
 namespace {
@@ -80,6 +81,11 @@ void add_cluster(const Cluster& cluster, Entries& entries) {
     entries.add(key + ".nvlink", fmt::format("{:.10g}", fault.nvlink));
     entries.add(key + ".nic", fmt::format("{:.10g}", fault.nic));
   }
+  if (cluster.fabric) {
+    for (const auto& [key, value] : fabric_entries(*cluster.fabric)) {
+      entries.add("cluster.fabric." + key, value);
+    }
+  }
 }
 
 std::string text_of(const Recompute& recompute) {
@@ -101,7 +107,7 @@ void add_collectives(const CollectivePlan& plan, Entries& entries) {
   for (const Collective kind :
        {Collective::kAllReduce, Collective::kAllGather, Collective::kReduceScatter}) {
     if (const std::optional<Algorithm> algorithm = forced(plan, kind)) {
-      entries.add(collective_key(kind), name(*algorithm));
+      entries.add("plan.collectives." + collective_key(kind), name(*algorithm));
     }
   }
   if (plan.protocol) {

@@ -59,7 +59,7 @@ class KeysOfKind {
   /// Whether the key may be read; it is a mistake where it means nothing. `whose`: to what, unless
   /// it is the kind of fabric.
   bool belongs(std::string_view key, bool means_something, const std::string& whose = "") {
-    if (means_something || !table_.has(key)) {
+    if (means_something || !table_.holds(key)) {
       return means_something;
     }
     table_.optional_table(key);  // counts as read, whatever it holds

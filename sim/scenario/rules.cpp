@@ -129,18 +129,23 @@ void check_model(const Architecture& model, Rules& rules) {
       fmt::format("top_k = {} or less", reachable));
 }
 
-/// "24 GPUs (3 nodes of 8)", "20 GPUs (2 nodes of 8 and one of 4)"
+/// "1 node", "3 nodes"
+std::string counted(std::int64_t value, std::string_view word) {
+  return fmt::format("{} {}{}", count(value), word, value == 1 ? "" : "s");
+}
+
+/// "24 GPUs (3 nodes of 8)", "20 GPUs (2 nodes of 8 and one of 4)", "7 GPUs (on a node of 8)"
 std::string gpus_text(const Cluster& cluster) {
-  const std::string all = count(cluster.gpus());
+  const std::string all = counted(cluster.gpus(), "GPU");
   if (cluster.idle == 0) {
-    return fmt::format("{} GPUs ({} nodes of {})", all, cluster.nodes, cluster.gpus_per_node);
+    return fmt::format("{} ({} of {})", all, counted(cluster.nodes, "node"), cluster.gpus_per_node);
   }
   if (cluster.nodes == 1) {
-    return fmt::format("{} GPUs (of a node of {})", all, cluster.gpus_per_node);
+    return fmt::format("{} (on a node of {})", all, cluster.gpus_per_node);
   }
-  return fmt::format("{} GPUs ({} nodes of {} and one of {})",
+  return fmt::format("{} ({} of {} and one of {})",
                      all,
-                     cluster.nodes - 1,
+                     counted(cluster.nodes - 1, "node"),
                      cluster.gpus_per_node,
                      cluster.gpus_per_node - cluster.idle);
 }
@@ -169,8 +174,9 @@ void check_ranks(TrainingPlan& plan, const Cluster& cluster, Rules& rules) {
   const int gpus = cluster.gpus();
   const int data = gpus / plan.pipeline;
   const std::int64_t ranks = std::int64_t{plan.pipeline} * plan.data;
-  const bool fill_nodes_in_part =
-      !derived && ranks < gpus && ranks > std::int64_t{cluster.nodes - 1} * cluster.gpus_per_node;
+  // Of a placement, cluster.gpus would count the GPUs of all the cluster's nodes.
+  const bool fill_nodes_in_part = !derived && !rules.given("plan", "nodes") && ranks < gpus &&
+                                  ranks > std::int64_t{cluster.nodes - 1} * cluster.gpus_per_node;
   const std::string uses_only = fmt::format("cluster.gpus = {} uses only so many", ranks);
   rules.require(
       gpus % plan.pipeline == 0,

@@ -68,7 +68,7 @@ FabricSpec random_fabric(Pick& pick, unsigned seed, int gpus_per_node) {
   return fabric;
 }
 
-/// To the hosts and back, of every second member or all of them, in the first phase.
+/// To the hosts and back, of every second member or all of them.
 void add_host_copies(Pick& pick, Movement& movement) {
   if (movement.phases.empty() || pick.upto(1) == 0) {
     return;
@@ -76,8 +76,7 @@ void add_host_copies(Pick& pick, Movement& movement) {
   const int step = 1 + pick.upto(1);
   for (int member = 0; member < movement.members; member += step) {
     for (const bool to_host : {true, false}) {
-      movement.phases.front().host_copies.push_back(
-          {.member = member, .to_host = to_host, .bytes = 60 * MB});
+      movement.host_copies.push_back({.member = member, .to_host = to_host, .bytes = 60 * MB});
     }
   }
 }

@@ -1,7 +1,6 @@
 // Plans whose groups sit unevenly on their nodes, on clusters whose last node is partly in use:
 // folding stays exact, the engines agree, and no bytes are lost.
 #include <array>
-#include <cmath>
 #include <random>
 #include <string>
 #include <vector>
@@ -9,13 +8,14 @@
 #include <gtest/gtest.h>
 
 #include "sim/base/error.hpp"
-#include "sim/engine/execute.hpp"
-#include "sim/engine/simgrid/execute.hpp"
 #include "sim/graph/group_traffic.hpp"
 #include "sim/plan/expert_group.hpp"
 #include "sim/plan/group_layout.hpp"
 #include "sim/plan/token_routing.hpp"
+#include "tests/agree/engines_agree.hpp"
 #include "tests/agree/folded_timeline.hpp"
+#include "tests/agree/random_step.hpp"
+#include "tests/sim/collective/costs_maker.hpp"
 #include "tests/sim/graph/ragged_step.hpp"
 
 namespace towtank {
@@ -91,6 +91,18 @@ TEST_P(Ragged, FoldedAndUnfoldedStepsAgree) {
   };
   EXPECT_EQ(steps_that_fold(first(), end(), counted), static_cast<int>(kBlock));
   EXPECT_GT(uneven, 0);
+}
+
+// Rings, trees and NVSwitches that take uneven parts.
+TEST_P(Ragged, FoldedAndUnfoldedStepsAgreeWithAnyCollectives) {
+  Profile profile = datasheet_profile();
+  profile.network = round_profile().network;
+  const auto forced = [](unsigned seed) {
+    SmallStep step = seed % 2 == 0 ? faulty_step(seed) : step_on_fabric(seed);
+    force_collectives(seed, step);
+    return step;
+  };
+  EXPECT_GT(steps_that_fold(first(), end(), forced, profile), static_cast<int>(kBlock) / 5);
 }
 
 TEST_P(Ragged, FoldedAndUnfoldedStepsAgreeOnFabrics) {
@@ -200,26 +212,11 @@ TEST(RaggedEngines, AgreeEventByEvent) {
   for (unsigned seed = 0; seed < 12; ++seed) {
     const SmallStep step = faulty_step(seed);
     SCOPED_TRACE(fmt::format("seed {}: {}", seed, step.text()));
-    const OpGraph graph = step.lower(seed % 2 == 0 ? Folding::kFolded : Folding::kUnfolded);
-    Workload workload = cost_operations(
-        Simulation{.graph = &graph, .profile = &datasheet(), .communication_sms = 20});
-    for (WireTraffic& traffic : workload.traffics) {
-      for (Bytes& bytes : traffic.flows) {
-        bytes = Bytes(std::round(bytes.si()));  // SimGrid counts whole ones
-      }
-    }
-    const Execution own = execute(graph, workload);
-    const Execution simgrid = execute_on_simgrid(graph, workload);
-    EXPECT_NEAR(own.completions.back().end,
-                simgrid.completions.back().end,
-                1e-9 * own.completions.back().end);
-    for (std::size_t wire = 0; wire < graph.wires.size(); ++wire) {
-      EXPECT_NEAR(own.carried[wire], simgrid.carried[wire], 1e-9 * simgrid.carried[wire]);
-    }
+    expect_engines_agree(step, seed % 2 == 0 ? Folding::kFolded : Folding::kUnfolded);
   }
 }
 
-// A cluster of whole nodes is one of which no GPU is idle; two ranks fewer are two GPUs fewer.
+// GPUs that nobody uses change nothing.
 TEST(RaggedCluster, IsAsFastAsItsRanksWhenNothingLeavesANode) {
   SmallStep whole = small_step(ScheduleKind::k1F1B, {.pipeline = 1, .data = 4, .expert = 4});
   const SmallStep partly = on_nodes_of(whole, 8);

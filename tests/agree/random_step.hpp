@@ -135,9 +135,8 @@ inline SmallStep random_step_with_uneven_experts(unsigned seed) {
   return step;
 }
 
-/// Either kind of network, with any algorithm that can run the collective. What cannot is refused.
-inline SmallStep random_step_with_collectives(unsigned seed) {
-  SmallStep step = seed % 2 == 0 ? random_step(seed) : random_step_on_fabric(seed);
+/// Any algorithm that can run on some group. A step in which it can on none is refused.
+inline void force_collectives(unsigned seed, SmallStep& step) {
   std::mt19937 random(seed + 5000);
   const auto pick = [&random](auto choices) {
     return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
@@ -151,9 +150,17 @@ inline SmallStep random_step_with_collectives(unsigned seed) {
                                                        Algorithm::kInSwitch};
   const std::array<std::optional<Algorithm>, 4> sums = {
       std::nullopt, Algorithm::kTree, Algorithm::kDoubleTree, Algorithm::kInSwitchTree};
-  collectives.reduce_scatter = pick(any);
-  collectives.all_gather = pick(any);
-  collectives.all_reduce = pick(std::array{false, true}) ? pick(any) : pick(sums);
+  if (step.plan.zero_stage > 0) {
+    collectives.reduce_scatter = pick(any);
+    collectives.all_gather = pick(any);
+  } else {
+    collectives.all_reduce = pick(std::array{false, true}) ? pick(any) : pick(sums);
+  }
+}
+
+inline SmallStep random_step_with_collectives(unsigned seed) {
+  SmallStep step = seed % 2 == 0 ? random_step(seed) : random_step_on_fabric(seed);
+  force_collectives(seed, step);
   return step;
 }
 

@@ -54,6 +54,14 @@ TEST(ExpertsText, SaysHowBusyTheBusiestRankIsBeforeAndAfter) {
   EXPECT_THAT(text, HasSubstr("2 on 1 node, 5 slots each, 2 redundant in all"));
 }
 
+TEST(ExpertsText, SaysWhereOtherGroupsSitOtherwise) {
+  EXPECT_THAT(experts_text(report(), Colour::kNever), testing::Not(HasSubstr("others")));
+  ExpertsReport uneven = report();
+  uneven.other_groups = {{2, 4}, {4, 2}};
+  EXPECT_THAT(experts_text(uneven, Colour::kNever),
+              HasSubstr("the first; others sit on 2 + 4 or 4 + 2\n"));
+}
+
 // One node sends nothing over NICs; a range of one value is one value.
 TEST(ExpertsText, LeavesOutWhatThereIsNot) {
   const std::string text = experts_text(report(), Colour::kNever);

@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/sim/scenario/scenario_files.hpp"
@@ -45,6 +46,26 @@ TEST(ExpertsReport, ShowsWhatTheBalancerGains) {
   EXPECT_NEAR(sum(after.node_loads), 8.0, 1e-9);
   EXPECT_NEAR(before.busiest_rows / after.busiest_rows, before.rank_peak / after.rank_peak, 1e-9);
   EXPECT_LT(after.nic_received.most, before.nic_received.most);
+}
+
+// Groups of 6 on nodes of 8: the first is on one node, the others on two.
+TEST(ExpertsReport, SaysHowOtherGroupsSit) {
+  const Scenario scenario = with({"cluster.nodes=3",
+                                  "model.moe.experts=24",
+
+                                  "plan.pipeline=1",
+                                  "plan.expert=6",
+                                  "plan.schedule=1f1b",
+                                  "training.batch=15360",
+                                  "training.extension=[]"});
+  const ExpertsReport report = report_experts(scenario, {});
+  EXPECT_EQ(report.nodes, 1);
+  EXPECT_EQ(report.other_groups, (std::vector<std::vector<int>>{{2, 4}, {4, 2}}));
+  EXPECT_EQ(report.layouts[1].placement, "global") << "hierarchical is refused to the others";
+  const auto problem = problem_of_experts(scenario, {.placement = PlacementPolicy::kHierarchical});
+  ASSERT_TRUE(problem.has_value());
+  EXPECT_THAT(problem->message, testing::HasSubstr("has 2 and 4 ranks on its nodes"));
+  EXPECT_TRUE(report_experts(with({}), {}).other_groups.empty());
 }
 
 }  // namespace

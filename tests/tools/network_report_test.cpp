@@ -140,9 +140,11 @@ TEST(NetworkReport, KnowsCardsThatAreNotOneToOne) {
 TEST(NetworkReport, SaysWhatItDoesNotFeel) {
   const Profile profile = read_profile(TOWTANK_SOURCE_DIR "/profiles", "h100-sxm");
   Cluster cluster = two_nodes();
-  cluster.fabric = FabricSpec{.pcie = PcieSpec{.generation = 5}};
-  NetworkQuestion question{
-      .collectives = {Collective::kAllReduce}, .ranks = 16, .sizes = {512 * MiB}, .wishes = {}};
+  cluster.fabric = FabricSpec{.pcie = PcieSpec{.generation = 5, .gpus_per_switch = 1}};
+  NetworkQuestion question{.collectives = {Collective::kAllReduce},
+                           .ranks = 16,
+                           .sizes = {512 * MiB},
+                           .wishes = {.algorithm = Algorithm::kRing}};
   const NetworkReport sound = network_report(cluster, profile, question);
   EXPECT_TRUE(sound.notes.empty());
   cluster.faults = {{.gpu = 3, .slowdown = 2.0}};
@@ -153,8 +155,40 @@ TEST(NetworkReport, SaysWhatItDoesNotFeel) {
   EXPECT_NEAR(time / sound.tables[0].rows[0].time, 1.0, 1e-9);
   question.host_copy = 1 * GiB;
   EXPECT_GT(network_report(cluster, profile, question).tables[0].rows[0].time / time, 1.2);
+  question.sizes = {8 * byte};
+  const NetworkRow small = network_report(cluster, profile, question).tables[0].rows[0];
+  EXPECT_LT(small.time / small.simulation->alone.value(), 1.1) << "it does not wait for the copies";
   cluster.fabric->pcie.reset();
   EXPECT_THROW(network_report(cluster, profile, question), InputError);
+}
+
+// Switches that the fabric says add are used where they can be, and only there.
+TEST(NetworkReport, LetsSwitchesAddWhereTheyCan) {
+  const Profile profile = read_profile(TOWTANK_SOURCE_DIR "/profiles", "h100-sxm");
+  const auto algorithm = [&](const FabricSpec& fabric, bool wished) {
+    Cluster cluster = two_nodes();
+    cluster.nodes = 8;
+    cluster.fabric = fabric;
+    const NetworkQuestion question{.collectives = {Collective::kAllReduce},
+                                   .ranks = 64,
+                                   .sizes = {64 * MiB},
+                                   .wishes = {.in_network = wished}};
+    return network_report(cluster, profile, question).tables[0].rows[0].algorithm;
+  };
+  // Two nodes a leaf.
+  FabricSpec leaves{.kind = FabricKind::kFatTree, .radix = 32, .routing = RoutingRule::kAdaptive};
+  leaves.adding_tiers = 2;
+  EXPECT_EQ(algorithm(leaves, false), "in-network");
+  FabricSpec low = leaves;
+  low.adding_tiers = 1;  // the groups meet in the spine
+  EXPECT_NE(algorithm(low, false), "in-network");
+  EXPECT_THROW(algorithm(low, true), InputError);
+  FabricSpec none = leaves;
+  none.adding_tiers = 0;
+  EXPECT_EQ(algorithm(none, false), algorithm(low, false));
+  FabricSpec failed = leaves;
+  failed.faults = {{.devices = {"node1.nic2"}, .factor = 0.0}};
+  EXPECT_NE(algorithm(failed, false), "in-network");
 }
 
 TEST(PairsReport, ComparesWithTheFullestPort) {

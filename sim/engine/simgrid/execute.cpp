@@ -277,6 +277,11 @@ void find_causes(const OpGraph& graph, std::vector<Completion>& completions) {
 
 Execution execute_on_simgrid(const OpGraph& graph, const Workload& workload) {
   check_graph_finishes(graph);
+  if (std::ranges::any_of(graph.wires, &Wire::payload)) {
+    throw InputError({.file = "--engine simgrid"},
+                     "SimGrid takes whole shares of a wire, and PCIe carries the payload of them",
+                     "leave out --engine simgrid, or cluster.fabric.pcie");
+  }
   Execution execution =
       from_message(run_in_worker([&] { return to_message(run_here(graph, workload)); }));
   check(execution.completions.size() == boost::num_vertices(graph.dependencies),

@@ -227,6 +227,9 @@ TEST(WhyNot, NamesWhatStandsInTheWay) {
             "hierarchical needs as many members on every node as on the others");
   EXPECT_EQ(why_not(Algorithm::kInSwitch, call),
             "in-switch stays within one node; between nodes: in-switch-tree");
+  call.kind = Collective::kAllGather;
+  EXPECT_EQ(why_not(Algorithm::kInSwitch, call), "in-switch stays within one node");
+  call.kind = Collective::kAllReduce;
   EXPECT_EQ(why_not(Algorithm::kInSwitchTree, call),
             "in-switch-tree needs two members or more on every node");
   EXPECT_EQ(why_not(Algorithm::kDirect, call), "direct does no all-reduce");

@@ -73,7 +73,7 @@ TEST(ForcedAlgorithm, ThatRunsNowhereIsAMistakeWithItsKey) {
   Tuner tuner(profile, round_speeds(), {.reduce_scatter = Algorithm::kHierarchical});
   EXPECT_EQ(refusal(tuner, Collective::kReduceScatter, even_members(4, 1)),
             "plan.collectives.reduce_scatter: hierarchical needs two members or more on every node"
-            "\n  hint: leave plan.collectives.reduce_scatter out");
+            "\n  hint: leave it out");
 }
 
 TEST(ForcedProtocol, ThatTheProfileHasNoCostsOfIsAMistake) {
@@ -83,7 +83,20 @@ TEST(ForcedProtocol, ThatTheProfileHasNoCostsOfIsAMistake) {
   Tuner tuner(profile, round_speeds(), {.protocol = Protocol::kLl128});
   EXPECT_EQ(refusal(tuner, Collective::kAllGather, even_members(4, 8)),
             "plan.collectives.protocol: the profile of round has no costs of ring with protocol "
-            "ll128\n  hint: leave plan.collectives.protocol out");
+            "ll128\n  hint: leave it out");
+}
+
+TEST(ForcedAlgorithm, OfWhichThePlanHasNoGroupIsAMistake) {
+  const Profile profile = round_profile();
+  Tuner tuner(profile, round_speeds(), {.reduce_scatter = Algorithm::kHierarchical});
+  EXPECT_NE(refusal(tuner, Collective::kReduceScatter, even_members(1, 1)), "");
+}
+
+TEST(ForcedAlgorithm, NeedsAProfileWithCosts) {
+  Profile profile = round_profile();
+  profile.network.clear();
+  EXPECT_THROW(Tuner(profile, round_speeds(), {.all_gather = Algorithm::kRing}), InputError);
+  EXPECT_NO_THROW(Tuner(profile, round_speeds(), {}));
 }
 
 TEST(Tuner, MakesRingsWithoutCosts) {

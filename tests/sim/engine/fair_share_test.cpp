@@ -11,7 +11,7 @@
 namespace towtank {
 namespace {
 
-void add_way(Ways& ways, const std::vector<Hop>& hops) {
+void add_way(Ways& ways, const std::vector<Ways::Hop>& hops) {
   ways.hops.insert(ways.hops.end(), hops.begin(), hops.end());
   ways.first.push_back(ways.hops.size());
 }
@@ -23,10 +23,10 @@ Ways random_ways(std::mt19937& random, int count, int wires) {
   };
   Ways ways;
   for (int way = 0; way < count; ++way) {
-    std::vector<Hop> hops;
+    std::vector<Ways::Hop> hops;
     for (int hop = 1 + below(4); hop > 0; --hop) {
-      const Hop next{.wire = below(wires), .times = 1 + below(3)};
-      if (std::ranges::find(hops, next.wire, &Hop::wire) == hops.end()) {
+      const Ways::Hop next{.wire = below(wires), .times = 1.0 + below(3)};
+      if (std::ranges::find(hops, next.wire, &Ways::Hop::wire) == hops.end()) {
         hops.push_back(next);
       }
     }
@@ -48,7 +48,7 @@ std::vector<double> filled(const Ways& ways,
     std::vector<double> room = capacities;
     std::vector<double> shares(capacities.size(), 0.0);
     for (std::size_t way = 0; way < ways.count(); ++way) {
-      for (const Hop& hop : ways.of(way)) {
+      for (const Ways::Hop& hop : ways.of(way)) {
         const auto wire = static_cast<std::size_t>(hop.wire);
         (rises[way] ? shares[wire] : room[wire]) +=
             rises[way] ? flows[way] * hop.times : -flows[way] * hop.times * rates[way];
@@ -64,7 +64,7 @@ std::vector<double> filled(const Ways& ways,
     }
     for (std::size_t way = 0; way < ways.count(); ++way) {
       const auto hops = ways.of(way);
-      if (rises[way] && std::ranges::any_of(hops, [full](const Hop& hop) {
+      if (rises[way] && std::ranges::any_of(hops, [full](const Ways::Hop& hop) {
             return static_cast<std::size_t>(hop.wire) == full;
           })) {
         rises[way] = false;

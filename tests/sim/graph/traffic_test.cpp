@@ -10,6 +10,7 @@
 #include "sim/graph/replica_collectives.hpp"
 #include "sim/plan/expert_traffic.hpp"
 #include "sim/plan/group_layout.hpp"
+#include "tests/sim/collective/costs_maker.hpp"
 #include "tests/sim/graph/small_step.hpp"
 
 namespace towtank {
@@ -18,7 +19,8 @@ namespace {
 /// What a step's traffics are made with, folded and not.
 class Maker {
  public:
-  Maker(const SmallStep& step, Folding folding) : step_(step), job_(step_.lay_out(folding)) {
+  Maker(const SmallStep& step, Folding folding, const Profile& profile = datasheet())
+      : step_(step), job_(step_.lay_out(folding, profile)) {
     for (std::size_t i = 0; i < job_.classes.ranks.members.size(); ++i) {
       graph_.ranks.push_back({.rank = job_.classes.ranks.representatives[i],
                               .members = job_.classes.ranks.members[i]});
@@ -171,6 +173,7 @@ TEST(Ring, MovesAllButTheOwnShare) {
 // Only the leader's flows are simulated, so that they fill each member's ports as much as all
 // members send.
 TEST(Collectives, FillThePortsWithWhatMembersSend) {
+  const Profile profile = round_profile();
   SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 16, .expert = 4});
   for (const Algorithm algorithm : {Algorithm::kRing,
                                     Algorithm::kDoubleTree,
@@ -178,7 +181,7 @@ TEST(Collectives, FillThePortsWithWhatMembersSend) {
                                     Algorithm::kHierarchical,
                                     Algorithm::kHalvingDoubling}) {
     step.plan.collectives.all_reduce = algorithm;
-    const Maker maker(step, Folding::kUnfolded);
+    const Maker maker(step, Folding::kUnfolded, profile);
     const std::vector<int> group = maker.mesh().dense_replicas({0});
     const double all = maker.sent_by_all(Collective::kAllReduce, group, 96 * MB);
     const double filled = maker.through_ports_out(Collective::kAllReduce, group, 96 * MB);

@@ -107,6 +107,16 @@ TEST(TomlTable, MisspeltKeyIsOneMistakeNotTwo) {
                           "'pipeline'?"));
 }
 
+TEST(TomlTable, KeysThatItOnlyLookedForAreKnown) {
+  const auto read = [](TomlTable& table) {
+    EXPECT_FALSE(table.has("protocol"));
+    EXPECT_FALSE(table.holds("radix"));
+    table.integer_or("nodes", 1);
+  };
+  EXPECT_THAT(mistakes_of("foo = 1\n", read),
+              ElementsAre("f:1:1: unknown key 'foo' in the file\n  hint: one of: nodes, protocol"));
+}
+
 TEST(TomlTable, MissingTableReportsNoneOfItsKeys) {
   const auto found = mistakes_of("", [](TomlTable& table) {
     TomlTable plan = table.table("plan", "[plan] pipeline = 16");

@@ -1,6 +1,7 @@
 #include "sim/scenario/cluster_file.hpp"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -26,6 +27,20 @@ TEST(ClusterFile, TakesOverrides) {
   const Cluster cluster = read_cluster_file(kScenarios + "/clusters/h100-2048.toml",
                                             {{.key = "cluster.nodes", .value = "3"}});
   EXPECT_EQ(cluster.gpus(), 24);
+}
+
+TEST(ClusterFile, RefusesOverridesThatSetNothingOfIt) {
+  for (const std::string key : {"fabric.pcie.generation", "gpus", "foo.bar"}) {
+    const std::vector<Override> wrong = {{.key = key, .value = "1"}};
+    EXPECT_NO_THROW(read_cluster_file(kScenarios + "/deepseek-v3-h100.toml", wrong));
+    try {
+      read_cluster_file(kScenarios + "/clusters/h100-2048.toml", wrong);
+      ADD_FAILURE() << key;
+    } catch (const InputError& error) {
+      ASSERT_EQ(error.diagnostics().size(), 1U);
+      EXPECT_EQ(error.diagnostics()[0].hint, "--set cluster." + key + "=1");
+    }
+  }
 }
 
 TEST(ClusterFile, CountsGpusInsteadOfNodes) {

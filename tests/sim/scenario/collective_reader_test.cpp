@@ -34,13 +34,12 @@ TEST(CollectivePlan, ForcesNothingUnlessTheScenarioSaysSo) {
 TEST(CollectivePlan, ForcesAlgorithmsByKind) {
   const CollectivePlan plan = read(
       "[collectives]\nreduce_scatter = \"ring\"\nall_gather = \"hierarchical\"\n"
-      "protocol = \"ll128\"\nin_switch = false\n");
+      "protocol = \"ll128\"\n");
   EXPECT_EQ(forced(plan, Collective::kReduceScatter), Algorithm::kRing);
   EXPECT_EQ(forced(plan, Collective::kAllGather), Algorithm::kHierarchical);
   EXPECT_EQ(forced(plan, Collective::kAllReduce), std::nullopt);
   EXPECT_EQ(plan.protocol, Protocol::kLl128);
-  EXPECT_FALSE(plan.in_switch);
-  EXPECT_EQ(plan.place.line, 1);
+  EXPECT_EQ(plan.places.at("all_gather").line, 3);
 }
 
 TEST(CollectivePlan, RefusesAlgorithmsThatDoNoSuchCollective) {
@@ -55,7 +54,8 @@ TEST(CollectivePlan, RefusesToForceWhatThePlanDoesNotRun) {
               HasSubstr("a plan with zero = 1 has no all-reduce"));
   EXPECT_THAT(mistakes_in("[collectives]\nreduce_scatter = \"ring\"\n", 0),
               HasSubstr("a plan with zero = 0 has no reduce-scatter"));
-  EXPECT_EQ(mistakes_in("[collectives]\nall_reduce = \"double-tree\"\n", 0), "");
+  EXPECT_THAT(mistakes_in("[collectives]\nin_switch = false\n"), HasSubstr("no all-reduce"));
+  EXPECT_EQ(mistakes_in("[collectives]\nall_reduce = \"double-tree\"\nin_switch = false\n", 0), "");
 }
 
 }  // namespace

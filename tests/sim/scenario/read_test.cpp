@@ -113,6 +113,25 @@ TEST(DeepSeekV3OnH100, DiffersFromTheH800RunOnlyInClusterPriceAndPublishedFigure
             (std::set<std::string>{"cluster.gpu", "cluster.name", "cluster.nvlink.bandwidth"}));
 }
 
+// What changes the network shows in a comparison.
+TEST(Entries, HoldTheFabric) {
+  const auto fabric = [](const std::string& more) {
+    return "cluster.fabric={kind = \"rail-optimised\", node = \"hgx\", tiers = 2, radix = 64" +
+           more + "}";
+  };
+  const auto plain = entries_of(with({fabric("")}));
+  for (const char* more : {", oversubscription = 2",
+                           ", routing = \"ecmp\"",
+                           ", link_latency = \"1 us\"",
+                           ", cross_rail = \"spine\"",
+                           ", pcie = {generation = 4}",
+                           ", in_network = [\"leaf\"]",
+                           ", fault = [{device = \"node0.nic0\", factor = 0.5}]"}) {
+    EXPECT_NE(entries_of(with({fabric(more)})), plain) << more;
+  }
+  EXPECT_EQ(entries_of(with({})).count("cluster.fabric.kind"), 0U);
+}
+
 TEST(Entries, AreSortedAndUniqueAndHoldDefaultsAndDerivedValues) {
   const Scenario scenario = with({});
   EXPECT_TRUE(std::ranges::is_sorted(scenario.entries, {}, &ScenarioEntry::key));

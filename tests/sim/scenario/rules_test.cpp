@@ -142,10 +142,18 @@ TEST(Rules, TheLastNodeMayBePartlyInUse) {
   EXPECT_EQ(scenario.plan.data, 4);
   EXPECT_EQ(only_mistake(on({"cluster.gpus=20"})).message,
             "20 GPUs are on 3 nodes of 8, not on 256");
+  EXPECT_EQ(only_mistake(on({"cluster.gpus=1"})).message, "1 GPU is on 1 node of 8, not on 256");
+  EXPECT_THAT(only_mistake(on({"cluster.nodes=2", "cluster.gpus=13"})).message,
+              HasSubstr("13 GPUs (1 node of 8 and one of 5) do not divide into 5"));
+  EXPECT_THAT(only_mistake(on({"cluster.nodes=1", "cluster.gpus=7"})).message,
+              HasSubstr("7 GPUs (on a node of 8) do not divide into 5"));
   EXPECT_THAT(only_mistake(on({"cluster.nodes=3", "cluster.gpus=21"})).message,
               HasSubstr("21 GPUs (2 nodes of 8 and one of 5) do not divide into 5"));
   EXPECT_THAT(only_mistake(on({"cluster.nodes=3", "plan.data=4"})).hint,
               HasSubstr("cluster.gpus = 20 uses only so many"));
+  // What cluster.gpus counts is not the placement.
+  EXPECT_THAT(only_mistake(on({"cluster.nodes=5", "plan.nodes=1-3", "plan.data=4"})).hint,
+              testing::Not(HasSubstr("cluster.gpus")));
 }
 
 TEST(Rules, APartlyUsedNodeIsTheLastOfAJob) {
