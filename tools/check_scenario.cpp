@@ -22,18 +22,24 @@ struct CheckOptions {
   std::vector<std::string> overrides;
 };
 
+std::string parameters(const Architecture& model) {
+  const std::string total = short_count(total_parameters(model)) + " parameters";
+  return model.moe.experts == 0
+             ? total
+             : fmt::format("{}, {} active", total, short_count(active_parameters(model)));
+}
+
 std::string summary(const Scenario& scenario) {
-  return fmt::format("{} ({} parameters, {} active), {}, on {} x {}",
+  return fmt::format("{} ({}), {}, on {} x {}",
                      scenario.model.name,
-                     short_count(total_parameters(scenario.model)),
-                     short_count(active_parameters(scenario.model)),
+                     parameters(scenario.model),
                      plan_line(scenario.plan),
                      format_count(scenario.cluster.gpus()),
                      scenario.cluster.gpu);
 }
 
 void check_scenario(const CheckOptions& options) {
-  const Scenario scenario = read_scenario(options.file, parse_overrides(options.overrides));
+  const Scenario scenario = read_scenario_aloud(options.file, parse_overrides(options.overrides));
   const Profile profile = profile_for(scenario);
   check_against_profile(scenario, profile);
   print(fmt::format("{}: ok\n  {}\n", options.file, summary(scenario)));

@@ -41,6 +41,15 @@ void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+Scenario read_scenario_aloud(const std::string& file, const std::vector<Override>& overrides) {
+  Scenario scenario = read_scenario(file, overrides);
+  for (const Diagnostic& warning : scenario.warnings) {
+    const std::string line = to_string(warning) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stderr);
+  }
+  return scenario;
+}
+
 void announce(const std::string& what) {
   if (isatty(STDERR_FILENO) != 0) {
     const std::string line = what + " ...\n";

@@ -60,6 +60,9 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts);
 /// Prints to stdout.
 void print(const std::string& text);
 
+/// Reads a scenario; what its files say and is ignored is said on stderr.
+Scenario read_scenario_aloud(const std::string& file, const std::vector<Override>& overrides);
+
 /// Says on stderr what takes its time, when somebody sits at a terminal.
 void announce(const std::string& what);
 

@@ -27,7 +27,7 @@ struct Question {
 };
 
 Question read_question(const std::string& file, const std::vector<Override>& overrides) {
-  const Scenario scenario = read_scenario(file, overrides);
+  const Scenario scenario = read_scenario_aloud(file, overrides);
   Question question{.scenario = scenario, .profile = profile_for(scenario)};
   check_against_profile(question.scenario, question.profile);
   return question;

@@ -20,7 +20,7 @@ struct ExpertsOptions {
 };
 
 void show_experts(const ExpertsOptions& options, Colour colour) {
-  const Scenario scenario = read_scenario(options.file, parse_overrides(options.overrides));
+  const Scenario scenario = read_scenario_aloud(options.file, parse_overrides(options.overrides));
   if (const auto problem = problem_of_experts(scenario, scenario.plan.expert_plan)) {
     throw InputError(
         place_of(scenario, "experts." + problem->key), problem->message, problem->hint);

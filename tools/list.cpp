@@ -13,9 +13,11 @@
 #include "sim/base/error.hpp"
 #include "sim/base/quantity_text.hpp"
 #include "sim/base/suggest.hpp"
+#include "sim/model/parameters.hpp"
 #include "sim/plan/schedule.hpp"
 #include "sim/profile/profile.hpp"
 #include "sim/profile/toml_document.hpp"
+#include "sim/scenario/model_file.hpp"
 #include "tools/commands.hpp"
 #include "tools/data_directory.hpp"
 
@@ -56,7 +58,17 @@ Lines list_files(const fs::path& directory, const std::string& key) {
 }
 
 Lines list_models(const fs::path& data) {
-  return list_files(data / "scenarios" / "models", "name");
+  std::vector<Cells> rows;
+  for (const fs::path& file : toml_files(data / "scenarios" / "models")) {
+    const Architecture model = read_model_file(shown_path(file), {}).model;
+    const bool dense = model.moe.experts == 0;
+    rows.push_back({file.stem().string(),
+                    model.name,
+                    short_count(total_parameters(model)),
+                    dense ? "" : short_count(active_parameters(model)) + " active",
+                    shown_path(file)});
+  }
+  return aligned(rows, "llrrl");
 }
 
 Lines list_clusters(const fs::path& data) {

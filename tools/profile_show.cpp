@@ -35,7 +35,7 @@ void show_profile(const ShowOptions& options, Colour colour) {
   }
   const Profile profile =
       read_profile_named_or_at(profile_directory(options.scenario), options.gpu);
-  Scenario scenario = read_scenario(options.scenario, parse_overrides(options.overrides));
+  Scenario scenario = read_scenario_aloud(options.scenario, parse_overrides(options.overrides));
   check_against_profile(scenario, profile);
   ProfileReport report = profile_report(profile);
   report.scenario = scenario.name;

@@ -216,7 +216,7 @@ std::vector<LinkReport> link_reports(const Timeline& timeline,
 PairReport pair_report(const Timeline& timeline, const std::vector<Stage>& stages) {
   std::map<int, std::vector<int>> stages_of_size;
   for (std::size_t i = 0; i < stages.size(); ++i) {
-    const auto moe_only = [](UnitKind unit) { return unit == UnitKind::kMoeLayer; };
+    const auto moe_only = [](const Unit& unit) { return unit.kind == UnitKind::kMoeLayer; };
     if (std::ranges::all_of(stages[i].units, moe_only)) {
       stages_of_size[stages[i].layers].push_back(static_cast<int>(i));
     }

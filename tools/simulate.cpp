@@ -43,7 +43,7 @@ Engine engine_named(const std::string& word) {
 }
 
 int simulate_scenario(const SimulateOptions& options, Colour colour) {
-  const Scenario scenario = read_scenario(options.file, parse_overrides(options.overrides));
+  const Scenario scenario = read_scenario_aloud(options.file, parse_overrides(options.overrides));
   const Profile profile = profile_for(scenario);
   announce("simulating " + options.file);
   const TrainingReport report =

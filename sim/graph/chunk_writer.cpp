@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "sim/base/error.hpp"
@@ -42,7 +43,7 @@ struct UnitVariants {
 struct OpenChunk {
   Chunk chunk;
   bool shared = false;  // overlapped with another chunk
-  std::vector<UnitKind> units;
+  std::vector<Unit> units;
   Chain chain;
   std::optional<Arrival> input;  // what its first node waits for, until that is written
 
@@ -68,24 +69,29 @@ class ProgramWriter {
 
  private:
   /// The segments that a rank works through; ranks whose experts receive as much share them.
-  const std::map<UnitKind, UnitVariants>& units_of(int sim) {
+  const std::map<Unit, UnitVariants>& units_of(int sim) {
     const TokenShard shard = shard_of(sim);
     const auto [entry, is_new] = units_of_rows_.try_emplace(shard.expert_rows);
     if (!is_new) {
       return entry->second;
     }
-    const auto make = [&](UnitKind unit, bool shares_gpu) {
+    const auto make = [&](const Unit& unit, bool shares_gpu) {
       return add_unit_segments(
           unit, job_.model, shard, job_.plan.recipe, shares_gpu, writer_.segments());
     };
-    for (const UnitKind unit : {UnitKind::kEmbedding,
-                                UnitKind::kDenseLayer,
-                                UnitKind::kMoeLayer,
-                                UnitKind::kMtpLayer,
-                                UnitKind::kHead}) {
+    for (const Unit& unit : units_of_model()) {
       entry->second[unit] = {.alone = make(unit, false), .shared = make(unit, true)};
     }
     return entry->second;
+  }
+
+  /// Each unit that a stage has, once.
+  std::set<Unit> units_of_model() const {
+    std::set<Unit> units;
+    for (const Stage& stage : job_.stages) {
+      units.insert(stage.units.begin(), stage.units.end());
+    }
+    return units;
   }
 
   TokenShard shard_of(int sim) const {
@@ -277,8 +283,8 @@ class ProgramWriter {
   }
 
   /// Whether a unit's tokens travel to experts.
-  static bool travels(const OpenChunk& chunk, int unit) {
-    return unit < chunk.count() && has_experts(chunk.units[at(unit)]);
+  bool travels(const OpenChunk& chunk, int unit) const {
+    return unit < chunk.count() && has_experts(chunk.units[at(unit)].kind, job_.model);
   }
 
   void experts(OpenChunk& chunk, int unit, TransferKind kind, bool beside_kernels) {
@@ -351,8 +357,8 @@ class ProgramWriter {
 
   GraphWriter& writer_;
   const JobLayout& job_;
-  std::map<std::int64_t, std::map<UnitKind, UnitVariants>> units_of_rows_;
-  const std::map<UnitKind, UnitVariants>* units_ = nullptr;  // of the rank being written
+  std::map<std::int64_t, std::map<Unit, UnitVariants>> units_of_rows_;
+  const std::map<Unit, UnitVariants>* units_ = nullptr;  // of the rank being written
   std::map<Arrival, Vertex> arrivals_;
   std::vector<std::pair<Arrival, Vertex>> needs_;
   std::vector<OpenChunk> finished_;      // of the slot being written, in a blocking plan

@@ -60,6 +60,9 @@ class MotionMaker {
 }  // namespace
 
 ReplicaCollectives replica_collectives(const TrainingPlan& plan, double parameters, bool costs) {
+  if (parameters <= 0.0) {  // of experts in a stage without them
+    return {};
+  }
   const Bytes gradients = parameters * kGradient;
   if (plan.zero_stage > 0) {
     return {.of_gradients = {{Collective::kReduceScatter, gradients}},

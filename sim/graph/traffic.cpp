@@ -80,10 +80,9 @@ Traffic TrafficMaker::boundary(int rank, int to) const {
 
 Traffic TrafficMaker::context(TransferKind kind, int rank) const {
   const std::vector<int> group = job_.mesh.context_group(rank);
-  const std::int64_t latent =
-      job_.model.attention.key_value_rank + job_.model.attention.rope_head_dim;
+  const std::int64_t width = key_value_width(job_.model.attention);
   const Bytes own =
-      static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(latent) * kBf16;
+      static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(width) * kBf16;
   const GroupLayout layout(job_.mesh, group);
   const Peers to = layout.peers(rank);
   Traffic traffic{.name = "context",

@@ -29,9 +29,9 @@ class TrafficMaker {
   /// pipeline rank.
   Traffic boundary(int rank, int to) const;
 
-  /// Compressed keys and values of the sequence (BF16), to all ranks that share it: once to each
-  /// other node, and from where they land there to its other ranks. Or their gradients back, summed
-  /// up inside each node, on the same ways.
+  /// Keys and values of the sequence (BF16), compressed where attention is latent, to all ranks
+  /// that share it: once to each other node, and from where they land there to its other ranks. Or
+  /// their gradients back, summed up inside each node, on the same ways.
   Traffic context(TransferKind kind, int rank) const;
 
   /// A collective of `group`, of which the rank is a member, phase by phase. Convoys stand for all

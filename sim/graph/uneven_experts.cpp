@@ -67,6 +67,9 @@ UnevenGroup uneven_group(const Architecture& model,
 std::optional<UnevenExperts> uneven_experts(const Architecture& model,
                                             const TrainingPlan& plan,
                                             const Mesh& mesh) {
+  if (model.moe.experts == 0) {
+    return std::nullopt;
+  }
   UnevenExperts result{.kinds = {}, .kind_of = {}, .ranks = plan.expert};
   std::vector<GroupShape> shapes;  // of the kinds; there are as many as places to start on a node
   result.kind_of.reserve(static_cast<std::size_t>(mesh.ranks() / plan.expert));

@@ -37,8 +37,8 @@ struct UnevenExperts {
   std::size_t place(int rank) const { return static_cast<std::size_t>(rank % ranks); }
 };
 
-/// Of a checked plan; nothing when all groups' routing is balanced and spreads evenly over their
-/// nodes, which has a closed form.
+/// Of a checked plan; nothing of a dense model, and when all groups' routing is balanced and
+/// spreads evenly over their nodes, which has a closed form.
 std::optional<UnevenExperts> uneven_experts(const Architecture& model,
                                             const TrainingPlan& plan,
                                             const Mesh& mesh);

@@ -17,37 +17,36 @@ struct Parts {
   std::vector<Op> mlp;
 };
 
-Parts parts(UnitKind unit,
+Parts parts(const Unit& unit,
             const Architecture& model,
             const TokenShard& shard,
             const Recipe& recipe,
             LayerPass pass) {
   const bool forward = pass == LayerPass::kForward;
-  switch (unit) {
-    case UnitKind::kEmbedding:
-      return {.attention = {}, .mlp = embedding_ops(model, shard, pass)};
-    case UnitKind::kHead:
-      return {.attention = {}, .mlp = head_ops(model, shard, recipe, pass)};
-    case UnitKind::kDenseLayer:
-      return {.attention = attention_ops(model, shard, recipe, pass),
-              .mlp = dense_mlp_ops(model, shard, recipe, pass)};
-    case UnitKind::kMoeLayer:
-    case UnitKind::kMtpLayer:
-      break;
+  if (unit.kind == UnitKind::kEmbedding) {
+    return {.attention = {}, .mlp = embedding_ops(model, shard, pass)};
   }
-  const std::vector<Op> attention = attention_ops(model, shard, recipe, pass);
-  const std::vector<Op> router = router_ops(model, shard, recipe, pass);
-  Parts result{.attention = forward ? joined(attention, router) : joined(router, attention),
-               .mlp = expert_ops(model, shard, recipe, pass)};
-  if (unit == UnitKind::kMtpLayer) {
+  if (unit.kind == UnitKind::kHead) {
+    return {.attention = {}, .mlp = head_ops(model, shard, recipe, pass)};
+  }
+  Parts result{.attention = attention_ops(model, shard, recipe, pass, unit.window), .mlp = {}};
+  if (has_experts(unit.kind, model)) {
+    const std::vector<Op> router = router_ops(model, shard, recipe, pass);
+    result.attention =
+        forward ? joined(result.attention, router) : joined(router, result.attention);
+    result.mlp = expert_ops(model, shard, recipe, pass);
+  } else {
+    result.mlp = dense_mlp_ops(model, shard, recipe, pass);
+  }
+  if (unit.kind == UnitKind::kMtpLayer) {
     const std::vector<Op> join = mtp_join_ops(model, shard, recipe, pass);
     result.attention = forward ? joined(join, result.attention) : joined(result.attention, join);
   }
   return result;
 }
 
-std::string_view unit_name(UnitKind unit) {
-  switch (unit) {
+std::string_view kind_name(UnitKind kind) {
+  switch (kind) {
     case UnitKind::kEmbedding:
       return "embedding";
     case UnitKind::kDenseLayer:
@@ -62,13 +61,14 @@ std::string_view unit_name(UnitKind unit) {
   return "";
 }
 
-}  // namespace
-
-bool has_experts(UnitKind unit) {
-  return unit == UnitKind::kMoeLayer || unit == UnitKind::kMtpLayer;
+std::string unit_name(const Unit& unit) {
+  const std::string kind(kind_name(unit.kind));
+  return unit.window > 0 ? kind + " with a window" : kind;
 }
 
-UnitSegments add_unit_segments(UnitKind unit,
+}  // namespace
+
+UnitSegments add_unit_segments(const Unit& unit,
                                const Architecture& model,
                                const TokenShard& shard,
                                const Recipe& recipe,
@@ -78,7 +78,7 @@ UnitSegments add_unit_segments(UnitKind unit,
     if (ops.empty()) {
       return -1;
     }
-    segments.push_back({.name = std::string(unit_name(unit)) + " " + std::string(part),
+    segments.push_back({.name = unit_name(unit) + " " + std::string(part),
                         .ops = std::move(ops),
                         .shares_gpu = shares_gpu});
     return static_cast<int>(segments.size()) - 1;

@@ -21,12 +21,9 @@ struct UnitSegments {
   int attention_weight_gradient = -1;
 };
 
-/// True for units whose tokens travel to experts.
-bool has_experts(UnitKind unit);
-
 /// Appends the segments of a unit to `segments` and returns where they are. `shares_gpu`: they run
 /// beside communication kernels.
-UnitSegments add_unit_segments(UnitKind unit,
+UnitSegments add_unit_segments(const Unit& unit,
                                const Architecture& model,
                                const TokenShard& shard,
                                const Recipe& recipe,

@@ -26,11 +26,13 @@ struct TokenShard {
   std::int64_t expert_rows = 0;    // token copies arriving at them; balanced: tokens * top_k
 };
 
-/// Norm, latent attention and residual addition. (tokens, hidden) -> (tokens, hidden)
+/// Norm, attention and residual addition. (tokens, hidden) -> (tokens, hidden). `window`: keys that
+/// a query of this layer sees at most; 0: all.
 std::vector<Op> attention_ops(const Architecture& model,
                               const TokenShard& shard,
                               const Recipe& recipe,
-                              LayerPass pass);
+                              LayerPass pass,
+                              std::int64_t window);
 
 /// Norm, gating and preparation of the dispatch. Runs before the dispatch in the forward pass,
 /// after the combine in the backward pass.
@@ -45,13 +47,13 @@ std::vector<Op> expert_ops(const Architecture& model,
                            const Recipe& recipe,
                            LayerPass pass);
 
-/// Norm, dense gated MLP and residual addition.
+/// Norm, dense MLP and residual addition.
 std::vector<Op> dense_mlp_ops(const Architecture& model,
                               const TokenShard& shard,
                               const Recipe& recipe,
                               LayerPass pass);
 
-/// Token embedding look-up and its gradient.
+/// Token embedding look-up, the addition of learned positions, and their gradients.
 std::vector<Op> embedding_ops(const Architecture& model, const TokenShard& shard, LayerPass pass);
 
 /// Final norm, output head and loss, for every token.

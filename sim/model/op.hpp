@@ -21,12 +21,14 @@ enum class OpKind {
                  // grouped: one (m, n) per group, k counts the tokens of all groups together
   kAttentionForward,   // softmax(Q K^T) V, fused
   kAttentionBackward,  // dQ, dK, dV, fused, with its preparation and dQ conversion
-  kNorm,               // RMSNorm
+  kNorm,               // RMSNorm or LayerNorm
   kNormBackward,
   kRope,  // rotary embedding, and the copies that assemble Q and K around it
   kRopeBackward,
   kSwiGlu,  // fused with the quantisation of its result where the precision is FP8
   kSwiGluBackward,
+  kActivation,  // GELU, ReLU and their like, without a gate; cast as SwiGLU's result
+  kActivationBackward,
   kQuantize,           // per-token (1x128) cast to FP8, or back
   kTransposeQuantize,  // cast and transpose for a weight-gradient GEMM (128x1)
   kTranspose,          // FP8 weights (rows, columns) transposed for an input-gradient GEMM

@@ -40,6 +40,8 @@ OpFamily family(OpKind kind) {
     case OpKind::kRopeBackward:
     case OpKind::kSwiGlu:
     case OpKind::kSwiGluBackward:
+    case OpKind::kActivation:
+    case OpKind::kActivationBackward:
     case OpKind::kQuantize:
     case OpKind::kTransposeQuantize:
     case OpKind::kTranspose:
@@ -96,6 +98,8 @@ const std::vector<OpKind>& all_op_kinds() {
       OpKind::kRopeBackward,
       OpKind::kSwiGlu,
       OpKind::kSwiGluBackward,
+      OpKind::kActivation,
+      OpKind::kActivationBackward,
       OpKind::kQuantize,
       OpKind::kTransposeQuantize,
       OpKind::kTranspose,

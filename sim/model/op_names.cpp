@@ -101,6 +101,10 @@ std::string_view name(OpKind kind) {
       return "swiglu";
     case OpKind::kSwiGluBackward:
       return "swiglu-backward";
+    case OpKind::kActivation:
+      return "activation";
+    case OpKind::kActivationBackward:
+      return "activation-backward";
     case OpKind::kQuantize:
       return "quantize";
     case OpKind::kTransposeQuantize:

@@ -124,6 +124,10 @@ double sweep_bytes_per_element(OpKind kind, Precision precision) {
       return 2.0 * plain + stored;
     case OpKind::kSwiGluBackward:  // gate, up, dy -> dgate, dup; columns are y's
       return 3.0 * plain + 2.0 * stored;
+    case OpKind::kActivation:  // x -> y
+      return plain + stored;
+    case OpKind::kActivationBackward:  // x, dy -> dx
+      return 2.0 * plain + stored;
     case OpKind::kRoute:  // FP32 scores read; what is written is some numbers a token
       return kFp32Bytes;
     case OpKind::kRouteBackward:  // scores -> FP32 score gradients

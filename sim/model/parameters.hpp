@@ -11,14 +11,15 @@ namespace towtank {
 
 /// Parameters of each block. Counts are exact and below 2^53, so a double holds them.
 struct BlockParameters {
-  double attention = 0;       // projections of one layer's latent attention
+  double attention = 0;       // projections of one layer's attention, biases included
   double norms = 0;           // of one layer
-  double dense_mlp = 0;       // one dense layer's gated MLP
+  double dense_mlp = 0;       // one dense layer's MLP
   double router = 0;          // one MoE layer's gate, its bias included
   double expert = 0;          // one routed expert
   double shared_experts = 0;  // all shared experts of one MoE layer
-  double embedding = 0;
-  double head = 0;
+  double embedding = 0;       // of tokens, and of positions where they are learned
+  double head = 0;            // 0 where it is the embedding
+  double final_norm = 0;
   double mtp_join = 0;  // norms and projection of one MTP module
 };
 
@@ -28,13 +29,14 @@ BlockParameters block_parameters(const Architecture& model);
 double total_parameters(const Architecture& model);
 
 /// Parameters a token uses: top_k of the routed experts, everything else; embedding and head
-/// included ("37B").
+/// included ("37B"; a tied head counts once).
 double active_parameters(const Architecture& model);
 
 /// Parameters of the MTP modules that they do not share with the model.
 double mtp_parameters(const Architecture& model);
 
-/// Which half of the score matrix is counted.
+/// Which half of the score matrix is counted. kCausal: what a query sees, within its window where
+/// the layer has one; kFull: the whole matrix, whatever the window.
 enum class AttentionCount { kCausal, kFull };
 
 /// Training work of one token at sequence length `context`: forward, input gradient and weight
@@ -48,7 +50,8 @@ Flops training_flops_per_token(const Architecture& model,
                                std::int64_t context,
                                AttentionCount count);
 
-/// Latent key/value cache of one token in all layers, at `element` bytes a number (2 for BF16).
+/// Key/value cache of one token in all layers, at `element` bytes a number (2 for BF16). Layers
+/// with a window count in full, as they do until a sequence is longer than the window.
 Bytes kv_cache_per_token(const Architecture& model, Bytes element);
 
 }  // namespace towtank

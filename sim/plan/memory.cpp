@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <variant>
 
 #include "sim/plan/mesh.hpp"
 #include "sim/plan/parameter_shards.hpp"
@@ -32,38 +33,65 @@ Bytes linear_input(const Recipe& recipe) {
   return recipe.gemm == Precision::kFp8Block ? kFp8 : kBf16;
 }
 
-Bytes kept_by_attention(const Architecture& model, const Recipe& recipe) {
-  const LatentAttention& mla = model.attention;
+Bytes kept_by(const LatentAttention& mla, std::int64_t hidden, const Recipe& recipe) {
   const std::int64_t latents = mla.query_rank + mla.key_value_rank + mla.rope_head_dim;
+  const std::int64_t queries = mla.heads * (mla.nope_head_dim + mla.rope_head_dim);
   const std::int64_t values = mla.heads * mla.value_head_dim;
   const bool fp8 = recipe.gemm == Precision::kFp8Block;
-  Bytes kept = of(model.hidden + latents, kBf16) + of(values, fp8 ? kE5M6 : kBf16);
+  Bytes kept = of(hidden + latents, kBf16) + of(values, fp8 ? kE5M6 : kBf16);
   kept += of(mla.heads, kFp32);  // log-sum-exp of the scores
   if (!recipe.recompute.norms) {
-    kept += of(model.hidden + mla.query_rank + mla.key_value_rank, linear_input(recipe));
+    kept += of(hidden + mla.query_rank + mla.key_value_rank, linear_input(recipe));
   }
   if (!recipe.recompute.up_projections) {
-    const std::int64_t heads = mla.heads * (2 * (mla.nope_head_dim + mla.rope_head_dim));
-    kept += of(heads + values, kBf16);
+    kept += of(2 * queries + values, kBf16);
+  } else if (mla.query_rank == 0) {
+    kept += of(queries, kBf16);  // no latent to make them from
   }
   return kept;
 }
 
-/// A gated MLP of `inner` columns on one row: its input, SwiGLU's input, and SwiGLU's output if
-/// kept.
-Bytes kept_by_mlp(std::int64_t hidden, std::int64_t inner, const Recipe& recipe) {
-  const std::int64_t swiglu = recipe.recompute.swiglu ? 0 : inner;
-  return of(hidden + 2 * inner + swiglu, linear_input(recipe));
+Bytes kept_by(const GroupedAttention& grouped, std::int64_t hidden, const Recipe& recipe) {
+  const std::int64_t queries = grouped.heads * grouped.head_dim;
+  const std::int64_t keys = grouped.kv_heads * grouped.head_dim;
+  Bytes kept = of(hidden, kBf16) + of(queries + 2 * keys, kBf16) + of(queries, kBf16);
+  kept += of(grouped.heads, kFp32);  // log-sum-exp of the scores
+  if (!recipe.recompute.norms) {
+    kept += of(hidden, linear_input(recipe));
+    kept += of(grouped.qk_norm ? queries + keys : 0, kBf16);
+  }
+  return kept;
+}
+
+Bytes kept_by_attention(const Architecture& model, const Recipe& recipe) {
+  return std::visit([&](const auto& kind) { return kept_by(kind, model.hidden, recipe); },
+                    model.attention);
+}
+
+/// An MLP of `inner` columns on one row: its input, its activation's input, and the activation's
+/// output if kept.
+Bytes kept_by_mlp(std::int64_t input,
+                  std::int64_t inner,
+                  const Architecture& model,
+                  const Recipe& recipe) {
+  const std::int64_t result = recipe.recompute.swiglu ? 0 : inner;
+  return of(input + (model.gated_mlp ? 2 : 1) * inner + result, linear_input(recipe));
+}
+
+Bytes kept_by_dense_mlp(const Architecture& model, const Recipe& recipe) {
+  const std::int64_t input = recipe.recompute.norms ? 0 : model.hidden;
+  return of(model.hidden, kBf16) +  // the residual, before the norm
+         kept_by_mlp(input, model.dense_intermediate, model, recipe);
 }
 
 Bytes kept_by_experts(const Architecture& model, const Recipe& recipe) {
   const ExpertLayer& moe = model.moe;
   return of(model.hidden, kBf16) +  // the residual, before the norm
          of(moe.experts, kFp32) +   // the router's scores
-         static_cast<double>(moe.top_k) * kept_by_mlp(model.hidden, moe.intermediate, recipe) +
-         kept_by_mlp(recipe.recompute.norms ? 0 : model.hidden,
-                     moe.intermediate * moe.shared_experts,
-                     recipe);
+         static_cast<double>(moe.top_k) *
+             kept_by_mlp(model.hidden, moe.intermediate, model, recipe) +
+         kept_by_mlp(
+             recipe.recompute.norms ? 0 : model.hidden, moe.width_of_shared(), model, recipe);
 }
 
 /// Chunks of each stage that a rank holds, followed slot by slot.
@@ -91,27 +119,38 @@ Bytes peak_activations(const Program& program, const std::vector<Bytes>& chunk_o
   return peak;
 }
 
+/// Queries, keys and values of a token as attention reads them.
+std::int64_t projected_width(const Attention& attention) {
+  if (const auto* mla = std::get_if<LatentAttention>(&attention)) {
+    return 3 * mla->heads * (mla->nope_head_dim + mla->rope_head_dim);
+  }
+  const auto& grouped = std::get<GroupedAttention>(attention);
+  return (grouped.heads + 2 * grouped.kv_heads) * grouped.head_dim;
+}
+
 /// Buffers of the chunks at work: the widest layer's operands and results, once for the forward and
 /// once for the backward chunk, and the sequence's gathered keys and values.
 Bytes working_set(const Architecture& model, const TrainingPlan& plan) {
   const TokenShard shard = plan.token_shard(model.moe.experts, model.moe.top_k);
-  const Bytes rows =
-      of(shard.expert_rows, kBf16) * static_cast<double>(model.hidden + 3 * model.moe.intermediate);
+  const std::int64_t inner =
+      model.gated_mlp ? 3 : 2;  // columns of an MLP's operands, in its widths
+  const bool any_dense = layers_with_experts(model) < model.layers;
+  const Bytes rows = of(shard.expert_rows, kBf16) *
+                     static_cast<double>(model.hidden + inner * model.moe.intermediate);
+  const Bytes dense = of(any_dense ? shard.tokens : 0, kBf16) *
+                      static_cast<double>(model.hidden + inner * model.dense_intermediate);
   const Bytes heads =
-      of(shard.tokens, kBf16) *
-      static_cast<double>(3 * model.attention.heads *
-                          (model.attention.nope_head_dim + model.attention.rope_head_dim));
-  const Bytes gathered =
-      plan.context > 1
-          ? of(plan.micro_batch * plan.sequence, kBf16) *
-                static_cast<double>(model.attention.key_value_rank + model.attention.rope_head_dim)
-          : Bytes{};
-  return kContext + gathered + 2.0 * std::max(rows, heads);
+      of(shard.tokens, kBf16) * static_cast<double>(projected_width(model.attention));
+  const Bytes gathered = plan.context > 1
+                             ? of(plan.micro_batch * plan.sequence, kBf16) *
+                                   static_cast<double>(key_value_width(model.attention))
+                             : Bytes{};
+  return kContext + gathered + 2.0 * std::max({rows, dense, heads});
 }
 
 /// BF16 logits, their FP32 copy and its gradient, of one micro-batch.
 Bytes logits(const Architecture& model, const TrainingPlan& plan, const Stage& stage) {
-  const bool has_head = std::ranges::count(stage.units, UnitKind::kHead) > 0;
+  const bool has_head = std::ranges::count(stage.units, UnitKind::kHead, &Unit::kind) > 0;
   return has_head ? of(plan.tokens_per_rank() * model.vocabulary, kBf16 + 2.0 * kFp32) : Bytes{};
 }
 
@@ -131,14 +170,13 @@ Bytes kept_per_token(UnitKind unit, const Architecture& model, const Recipe& rec
     case UnitKind::kHead:
       return of(model.hidden, kBf16);
     case UnitKind::kDenseLayer:
-      return kept_by_attention(model, recipe) + of(model.hidden, kBf16) +
-             kept_by_mlp(
-                 recipe.recompute.norms ? 0 : model.hidden, model.dense_intermediate, recipe);
+      return kept_by_attention(model, recipe) + kept_by_dense_mlp(model, recipe);
     case UnitKind::kMoeLayer:
       return kept_by_attention(model, recipe) + kept_by_experts(model, recipe);
     case UnitKind::kMtpLayer:
       return of(2 * model.hidden, kBf16) + kept_by_attention(model, recipe) +
-             kept_by_experts(model, recipe);
+             (has_experts(unit, model) ? kept_by_experts(model, recipe)
+                                       : kept_by_dense_mlp(model, recipe));
   }
   return {};
 }
@@ -151,8 +189,8 @@ std::vector<MemoryUse> peak_memory(const Architecture& model,
   std::vector<Bytes> chunk_of_stage;
   for (const Stage& stage : stages) {
     Bytes kept;
-    for (const UnitKind unit : stage.units) {
-      kept += tokens * kept_per_token(unit, model, plan.recipe);
+    for (const Unit& unit : stage.units) {
+      kept += tokens * kept_per_token(unit.kind, model, plan.recipe);
     }
     chunk_of_stage.push_back(kept);
   }

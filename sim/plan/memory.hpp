@@ -25,11 +25,15 @@ struct MemoryUse {
 
 /// Memory kept per token by one unit of a stage from its forward to its backward pass.
 ///
-/// Attention keeps its input, the compressed query and key/value and the attention output; without
-/// recomputed up-projections also the heads' queries, keys and values; without recomputed norms
-/// their results. Experts keep the rows that arrived and SwiGLU's input; without recomputed SwiGLU
-/// also its output. Precisions: DeepSeek-V3 report, section 3.3.3 (FP8 inputs of linear layers,
-/// E5M6 for the attention output).
+/// Every block keeps its residual input; without recomputed norms also their results. Latent
+/// attention keeps the compressed query and key/value and the attention output; without recomputed
+/// up-projections also the heads' queries, keys and values. Grouped attention keeps queries, keys,
+/// values and its output in BF16, and queries and keys before their norms where it has these and
+/// keeps norms' results. MLPs keep the rows that arrived and the activation's input; without a
+/// recomputed activation also its output. Attention is fused: of the scores only the log-sum-exp
+/// stays. No dropout. In BF16 that is Korthikanti's 34 bytes a hidden element (arXiv 2205.05198,
+/// section 4.1) without the 2 of dropout masks, and without the scores. Precisions: DeepSeek-V3
+/// report, section 3.3.3 (FP8 inputs of linear layers, E5M6 for latent attention's output).
 Bytes kept_per_token(UnitKind unit, const Architecture& model, const Recipe& recipe);
 
 /// Peak memory of every pipeline rank, by walking its program. (pipeline ranks)

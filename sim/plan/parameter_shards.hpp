@@ -18,9 +18,9 @@ struct StageParameters {
 };
 
 /// Embedding and head count on the first and the last stage. An MTP module shares both (report,
-/// section 2.2): where the schedule puts the first and the last stage on different ranks, the last
-/// one holds a copy of the embedding. (Adding up the two copies' gradients is not modelled: one
-/// transfer a step.)
+/// section 2.2), and a tied head is the embedding: where the schedule puts the first and the last
+/// stage on different ranks, the last one holds a copy of the embedding. (Adding up the two copies'
+/// gradients is not modelled: one transfer a step.)
 StageParameters stage_parameters(const Architecture& model,
                                  const TrainingPlan& plan,
                                  const Stage& stage);

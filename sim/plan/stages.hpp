@@ -1,6 +1,8 @@
 // Which layers each pipeline stage holds.
 #pragma once
 
+#include <compare>
+#include <cstdint>
 #include <vector>
 
 #include "sim/model/architecture.hpp"
@@ -13,14 +15,25 @@ enum class UnitKind {
   kEmbedding,
   kDenseLayer,
   kMoeLayer,
-  kMtpLayer,  // MTP join and its MoE layer
+  kMtpLayer,  // MTP join and its layer, which has experts where any layer has
   kHead,      // final norm, output head and loss; once for the model, once for each MTP module
 };
+
+/// A unit of a stage. Units of one kind and window are alike.
+struct Unit {
+  UnitKind kind = UnitKind::kDenseLayer;
+  std::int64_t window = 0;  // keys that a query of a layer sees at most; 0: all
+
+  friend auto operator<=>(const Unit&, const Unit&) = default;
+};
+
+/// Whether a unit's tokens travel to experts.
+bool has_experts(UnitKind unit, const Architecture& model);
 
 struct Stage {
   int first_layer = 0;
   int layers = 0;  // transformer layers of the model, MTP modules not counted
-  std::vector<UnitKind> units;
+  std::vector<Unit> units;
 };
 
 /// The stages of a plan: layers as plan.stage_layers says, or balanced so that the sum of the

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -115,8 +116,9 @@ bool covers(const KernelFit& fit, const Gpu& gpu, const Op& op) {
   return reach(fit.log_slowdown, at).outside <= kRounding;
 }
 
-/// Error for another attention window, for attention that is not causal and for other head sizes
-/// than the fit's: the speed of light tells what they change, how well kernels follow it is judged.
+/// Error for another attention window, for attention that is not causal, for other head sizes than
+/// the fit's and for another kind of sweep: the speed of light tells what they change, how well
+/// kernels follow it is judged.
 constexpr double kOtherFormError = 0.2;
 
 /// A single measurement within this many doublings is what a corrected fit rests on most.
@@ -165,6 +167,40 @@ Estimate from_fit(
     result.nearest = &profile.points[better.nearest];
     result.beyond = false;
     result.origin = result.nearest->transferred ? Origin::kTransferred : Origin::kInterpolated;
+  }
+  return result;
+}
+
+/// The kind of another kernel that sweeps over memory in the same way and is measured more often.
+std::optional<OpKind> sweeps_like(OpKind kind) {
+  if (kind == OpKind::kActivation) {
+    return OpKind::kSwiGlu;
+  }
+  if (kind == OpKind::kActivationBackward) {
+    return OpKind::kSwiGluBackward;
+  }
+  return std::nullopt;
+}
+
+/// From another kind of kernel on the same shape: it reaches the same share of the roofline.
+std::optional<Estimate> from_like_kind(const Profile& profile,
+                                       const Op& op,
+                                       int sms,
+                                       std::string_view library) {
+  const std::optional<OpKind> kind = sweeps_like(op.kind);
+  if (!kind) {
+    return std::nullopt;
+  }
+  const Op like{.kind = *kind, .precision = op.precision, .shape = op.shape};
+  std::optional<Estimate> result = from_neighbours(profile, like, sms, library);
+  if (result) {
+    result->time = result->time *
+                   (speed_of_light(op, profile.gpu, sms) / speed_of_light(like, profile.gpu, sms));
+    result->error = capped(std::hypot(result->error, kOtherFormError));
+    result->beyond = true;
+    if (result->origin == Origin::kInterpolated) {
+      result->origin = Origin::kExtrapolated;
+    }
   }
   return result;
 }
@@ -249,6 +285,9 @@ Estimate estimate(const Profile& profile, const Op& op, int sms, std::string_vie
   }
   if (const std::optional<Estimate> near = from_neighbours(profile, op, sms, library)) {
     return *near;
+  }
+  if (const std::optional<Estimate> like = from_like_kind(profile, op, sms, library)) {
+    return *like;
   }
   return from_datasheet(profile, op, sms);
 }

@@ -30,13 +30,14 @@ void refuse_others(const std::vector<Override>& overrides, Mistakes& mistakes) {
 TomlNode document_with_cluster(const std::string& path,
                                std::vector<Override> overrides,
                                Mistakes& mistakes) {
-  Mistakes unheard;  // they are found again when the document is read
-  if (find_member(read_scenario_document(path, {}, unheard), "cluster") == nullptr) {
+  Mistakes unheard;                  // they are found again when the document is read
+  std::vector<Diagnostic> warnings;  // about the model, which is not asked for
+  if (find_member(read_scenario_document(path, {}, unheard, warnings), "cluster") == nullptr) {
     const std::string file = std::filesystem::path(path).filename().string();
     refuse_others(overrides, mistakes);
     overrides.insert(overrides.begin(), {.key = "cluster.base", .value = file});
   }
-  return read_scenario_document(path, overrides, mistakes);
+  return read_scenario_document(path, overrides, mistakes, warnings);
 }
 
 }  // namespace

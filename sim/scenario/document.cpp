@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include "sim/base/suggest.hpp"
+#include "sim/scenario/huggingface_config.hpp"
+#include "sim/scenario/json_document.hpp"
 
 namespace towtank {
 namespace {
@@ -31,6 +33,19 @@ std::vector<std::string> split_at_dots(const std::string& key) {
   return parts;
 }
 
+/// `model = "file"` becomes `model.base = "file"`.
+void spell_out_bases(TomlNode& root) {
+  for (TomlMember& member : std::get<TomlMembers>(root.value)) {
+    const bool may_have_base =
+        std::ranges::find(tables_with_base(), member.key) != tables_with_base().end();
+    if (may_have_base && std::holds_alternative<std::string>(member.node.value)) {
+      TomlNode table{.place = member.node.place, .value = TomlMembers{}};
+      put(table, {"base"}, std::move(member.node));
+      member.node = std::move(table);
+    }
+  }
+}
+
 void apply(const Override& setting, TomlNode& root, Mistakes& mistakes) {
   const Place place{.file = fmt::format("--set {}={}", shown(setting.key), shown(setting.value))};
   const std::vector<std::string> keys = split_at_dots(setting.key);
@@ -40,6 +55,7 @@ void apply(const Override& setting, TomlNode& root, Mistakes& mistakes) {
   }
   try {
     put(root, keys, parse_toml_value(setting.value, place));
+    spell_out_bases(root);
   } catch (const InputError& error) {
     mistakes.add(error);
   }
@@ -60,7 +76,11 @@ std::optional<TomlNode> take_base(TomlNode& table) {
   return base;
 }
 
-/// The TOML files beside the one that was not found, spelt as the user would.
+bool is_json(const fs::path& file) {
+  return file.extension() == ".json";
+}
+
+/// The files of its kind beside the one that was not found, spelt as the user would.
 std::string files_like(const fs::path& sought, const std::string& spelt) {
   std::error_code error;
   const fs::path parent = sought.has_parent_path() ? sought.parent_path() : fs::path(".");
@@ -68,15 +88,16 @@ std::string files_like(const fs::path& sought, const std::string& spelt) {
   const fs::path folder = fs::path(spelt).parent_path();
   for (fs::directory_iterator entry(parent, error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
-    if (entry->path().extension() == ".toml") {
+    if (entry->path().extension() == (is_json(sought) ? ".json" : ".toml")) {
       known.push_back((folder / entry->path().filename()).string());
     }
   }
   std::ranges::sort(known);
   return known.empty() ? fmt::format(
-                             "{} holds no TOML files; a base is sought from the directory of "
+                             "{} holds no {} files; a base is sought from the directory of "
                              "the file that names it",
-                             shown(parent.string()))
+                             shown(parent.string()),
+                             is_json(sought) ? "JSON" : "TOML")
                        : suggest(spelt, known);
 }
 
@@ -87,7 +108,10 @@ struct BaseFile {
 };
 
 /// Reads what `base` names. Throws InputError.
-BaseFile read_base(const TomlNode& base, const fs::path& directory, int depth) {
+BaseFile read_base(const TomlNode& base,
+                   const fs::path& directory,
+                   int depth,
+                   std::vector<Diagnostic>& warnings) {
   const auto* spelt = std::get_if<std::string>(&base.value);
   if (spelt == nullptr) {
     throw InputError(base.place,
@@ -103,17 +127,26 @@ BaseFile read_base(const TomlNode& base, const fs::path& directory, int depth) {
   if (depth == kLongestChain) {
     throw InputError(base.place, "too many bases of bases", "does a file name itself as its base?");
   }
+  if (is_json(file)) {
+    const JsonNode config = read_json_file(file.string());
+    return {.content = translate_huggingface_config(config, file.string(), warnings),
+            .directory = file.parent_path()};
+  }
   return {.content = read_toml_file(file.string()), .directory = file.parent_path()};
 }
 
 /// Lays `table` over its base, and that over its own. Throws InputError.
-TomlNode based(TomlNode table, const fs::path& directory, int depth) {
+TomlNode based(TomlNode table,
+               const fs::path& directory,
+               int depth,
+               std::vector<Diagnostic>& warnings) {
   const std::optional<TomlNode> base = take_base(table);
   if (!base) {
     return table;
   }
-  BaseFile file = read_base(*base, directory, depth);
-  return laid_over(std::move(table), based(std::move(file.content), file.directory, depth + 1));
+  BaseFile file = read_base(*base, directory, depth, warnings);
+  return laid_over(std::move(table),
+                   based(std::move(file.content), file.directory, depth + 1, warnings));
 }
 
 bool has_base(const TomlNode& table) {
@@ -122,7 +155,12 @@ bool has_base(const TomlNode& table) {
 
 /// Lays a scenario over its base, table by table; a table that names a base of its own starts from
 /// that and not from what the scenario's base has there.
-TomlNode based_scenario(TomlNode root, const fs::path& directory, int depth, Mistakes& mistakes) {
+TomlNode based_scenario(TomlNode root,
+                        const fs::path& directory,
+                        int depth,
+                        Mistakes& mistakes,
+                        std::vector<Diagnostic>& warnings) {
+  spell_out_bases(root);
   std::vector<std::string> anew;  // tables that do not start from the scenario's base
   for (TomlMember& member : std::get<TomlMembers>(root.value)) {
     if (std::ranges::find(tables_with_base(), member.key) == tables_with_base().end()) {
@@ -132,7 +170,7 @@ TomlNode based_scenario(TomlNode root, const fs::path& directory, int depth, Mis
       anew.push_back(member.key);
     }
     try {
-      member.node = based(member.node, directory, 0);
+      member.node = based(member.node, directory, 0, warnings);
     } catch (const InputError& error) {
       mistakes.add(error, member.key);
     }
@@ -141,8 +179,9 @@ TomlNode based_scenario(TomlNode root, const fs::path& directory, int depth, Mis
   if (!base) {
     return root;
   }
-  BaseFile file = read_base(*base, directory, depth);
-  TomlNode below = based_scenario(std::move(file.content), file.directory, depth + 1, mistakes);
+  BaseFile file = read_base(*base, directory, depth, warnings);
+  TomlNode below =
+      based_scenario(std::move(file.content), file.directory, depth + 1, mistakes, warnings);
   std::erase_if(std::get<TomlMembers>(below.value), [&anew](const TomlMember& member) {
     return std::ranges::find(anew, member.key) != anew.end();
   });
@@ -158,18 +197,38 @@ const std::vector<std::string>& tables_with_base() {
 
 TomlNode read_scenario_document(const std::string& path,
                                 const std::vector<Override>& overrides,
-                                Mistakes& mistakes) {
+                                Mistakes& mistakes,
+                                std::vector<Diagnostic>& warnings) {
   TomlNode root = read_toml_file(path);
+  spell_out_bases(root);
   for (const Override& setting : overrides) {
     apply(setting, root, mistakes);
   }
   try {
-    return based_scenario(std::move(root), fs::path(path).parent_path(), 0, mistakes);
+    return based_scenario(std::move(root), fs::path(path).parent_path(), 0, mistakes, warnings);
   } catch (const InputError& error) {
     mistakes.add(error, "base");
     mistakes.throw_if_any();
     throw;
   }
+}
+
+TomlNode read_model_document(const std::string& path,
+                             const std::vector<Override>& overrides,
+                             Mistakes& mistakes,
+                             std::vector<Diagnostic>& warnings) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) {
+    throw EnvironmentError(fmt::format("cannot read {}: no such file", path));
+  }
+  const Place place{.file = path};
+  TomlNode root{.place = place, .value = TomlMembers{}};
+  put(root, {"model"}, {.place = place, .value = fs::path(path).filename().string()});
+  spell_out_bases(root);
+  for (const Override& setting : overrides) {
+    apply(setting, root, mistakes);
+  }
+  return based_scenario(std::move(root), fs::path(path).parent_path(), 0, mistakes, warnings);
 }
 
 Place place_in(const TomlNode& document, std::string_view path) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -36,6 +37,45 @@ class Entries {
   std::vector<ScenarioEntry> entries_;
 };
 
+void add_attention(const LatentAttention& attention, Entries& entries) {
+  entries.add("model.attention.kind", "mla");
+  entries.add("model.attention.heads", attention.heads);
+  entries.add("model.attention.query_rank", attention.query_rank);
+  entries.add("model.attention.key_value_rank", attention.key_value_rank);
+  entries.add("model.attention.nope_head_dim", attention.nope_head_dim);
+  entries.add("model.attention.rope_head_dim", attention.rope_head_dim);
+  entries.add("model.attention.value_head_dim", attention.value_head_dim);
+}
+
+void add_attention(const GroupedAttention& attention, Entries& entries) {
+  entries.add("model.attention.kind", "gqa");
+  entries.add("model.attention.heads", attention.heads);
+  entries.add("model.attention.kv_heads", attention.kv_heads);
+  entries.add("model.attention.head_dim", attention.head_dim);
+  if (attention.window > 0) {
+    entries.add("model.attention.window", attention.window);
+    entries.add("model.attention.full_every", attention.full_every);
+  }
+  entries.add("model.attention.rotary", attention.rotary);
+  entries.add("model.attention.qkv_bias", attention.qkv_bias);
+  entries.add("model.attention.output_bias", attention.output_bias);
+  entries.add("model.attention.qk_norm", attention.qk_norm);
+}
+
+void add_moe(const ExpertLayer& moe, Entries& entries) {
+  entries.add("model.moe.experts", moe.experts);
+  entries.add("model.moe.top_k", moe.top_k);
+  entries.add("model.moe.groups", moe.groups);
+  entries.add("model.moe.groups_per_token", moe.groups_per_token);
+  entries.add("model.moe.shared_experts", moe.shared_experts);
+  entries.add("model.moe.intermediate", moe.intermediate);
+  if (moe.shared_intermediate > 0) {
+    entries.add("model.moe.shared_intermediate", moe.shared_intermediate);
+  }
+  entries.add("model.moe.every", moe.every);
+  entries.add("model.moe.router_bias", moe.bias);
+}
+
 void add_model(const Architecture& model, Entries& entries) {
   entries.add("model.name", model.name);
   entries.add("model.layers", model.layers);
@@ -44,20 +84,16 @@ void add_model(const Architecture& model, Entries& entries) {
   entries.add("model.dense_intermediate", model.dense_intermediate);
   entries.add("model.vocabulary", model.vocabulary);
   entries.add("model.mtp_modules", model.mtp_modules);
-  entries.add("model.attention.kind", "mla");
-  entries.add("model.attention.heads", model.attention.heads);
-  entries.add("model.attention.query_rank", model.attention.query_rank);
-  entries.add("model.attention.key_value_rank", model.attention.key_value_rank);
-  entries.add("model.attention.nope_head_dim", model.attention.nope_head_dim);
-  entries.add("model.attention.rope_head_dim", model.attention.rope_head_dim);
-  entries.add("model.attention.value_head_dim", model.attention.value_head_dim);
-  entries.add("model.moe.gating", "sigmoid");
-  entries.add("model.moe.experts", model.moe.experts);
-  entries.add("model.moe.top_k", model.moe.top_k);
-  entries.add("model.moe.groups", model.moe.groups);
-  entries.add("model.moe.groups_per_token", model.moe.groups_per_token);
-  entries.add("model.moe.shared_experts", model.moe.shared_experts);
-  entries.add("model.moe.intermediate", model.moe.intermediate);
+  entries.add("model.mlp", model.gated_mlp ? "gated" : "plain");
+  entries.add("model.mlp_bias", model.mlp_bias);
+  entries.add("model.norm", model.layer_norm ? "layer" : "rms");
+  entries.add("model.tied_embeddings", model.tied_embeddings);
+  entries.add("model.learned_positions", model.learned_positions);
+  std::visit([&entries](const auto& attention) { add_attention(attention, entries); },
+             model.attention);
+  if (model.moe.experts > 0) {
+    add_moe(model.moe, entries);
+  }
 }
 
 void add_link(const std::string& key, const GpuLink& link, Entries& entries) {

@@ -65,7 +65,8 @@ std::optional<Scenario> read_other(TomlTable& table,
   }
   try {
     Mistakes of_other;
-    const TomlNode document = read_scenario_document(path.string(), {}, of_other);
+    std::vector<Diagnostic> unheard;
+    const TomlNode document = read_scenario_document(path.string(), {}, of_other, unheard);
     if (find_member(document, "neighbour") != nullptr) {
       table.mistake("scenario",
                     "a neighbour with neighbours of its own",

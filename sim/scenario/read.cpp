@@ -17,6 +17,7 @@
 #include "sim/scenario/entries.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
 #include "sim/scenario/metrics.hpp"
+#include "sim/scenario/model_reader.hpp"
 #include "sim/scenario/neighbour_reader.hpp"
 #include "sim/scenario/rules.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -26,7 +27,6 @@ namespace {
 
 // Upper bounds keep every product of sizes inside 64 bits; all are far beyond what exists.
 constexpr std::int64_t kMostLayers = 10'000;
-constexpr std::int64_t kMostWidth = 1 << 24;
 constexpr std::int64_t kMostRanks = 1 << 22;
 constexpr std::int64_t kMostExperts = 65'536;
 constexpr std::int64_t kMostSequence = 1 << 24;
@@ -34,67 +34,6 @@ constexpr std::int64_t kMostBatch = 10'000'000;
 
 int to_int(std::int64_t value) {
   return static_cast<int>(value);
-}
-
-/// One of the words that are modelled; any other is refused by naming those.
-void read_modelled(TomlTable& table, std::string_view key, const std::string& modelled) {
-  const std::array<std::string, 1> known = {modelled};
-  const bool other = table.has(key) && table.text_or(key, "") != modelled;
-  if (other && table.sound(key)) {
-    table.mistake(key,
-                  fmt::format("'{}.{}': only \"{}\" is modelled", table.path(), key, modelled));
-  } else {
-    table.word(key, known);
-  }
-}
-
-LatentAttention read_attention(TomlTable table) {
-  const auto width = [&table](std::string_view key, std::int64_t example) {
-    return table.integer(key, {.least = 1, .most = kMostWidth, .example = example});
-  };
-  read_modelled(table, "kind", "mla");
-  const LatentAttention attention{.heads = width("heads", 128),
-                                  .query_rank = width("query_rank", 1536),
-                                  .key_value_rank = width("key_value_rank", 512),
-                                  .nope_head_dim = width("nope_head_dim", 128),
-                                  .rope_head_dim = width("rope_head_dim", 64),
-                                  .value_head_dim = width("value_head_dim", 128)};
-  table.finish();
-  return attention;
-}
-
-ExpertLayer read_moe(TomlTable table) {
-  const auto count = [&table](std::string_view key, std::int64_t least, std::int64_t example) {
-    return table.integer(key, {.least = least, .most = kMostExperts, .example = example});
-  };
-  read_modelled(table, "gating", "sigmoid");
-  const ExpertLayer moe{.experts = count("experts", 1, 256),
-                        .top_k = count("top_k", 1, 8),
-                        .groups = count("groups", 1, 8),
-                        .groups_per_token = count("groups_per_token", 1, 4),
-                        .shared_experts = count("shared_experts", 0, 1),
-                        .intermediate = table.integer(
-                            "intermediate", {.least = 1, .most = kMostWidth, .example = 2048})};
-  table.finish();
-  return moe;
-}
-
-Architecture read_model(TomlTable table) {
-  const auto width = [&table](std::string_view key, std::int64_t example) {
-    return table.integer(key, {.least = 1, .most = kMostWidth, .example = example});
-  };
-  Architecture model{
-      .name = table.text("name", "DeepSeek-V3"),
-      .layers = table.integer("layers", {.least = 1, .most = kMostLayers, .example = 61}),
-      .dense_layers = table.integer("dense_layers", {.most = kMostLayers, .example = 3}),
-      .hidden = width("hidden", 7168),
-      .dense_intermediate = width("dense_intermediate", 18432),
-      .vocabulary = width("vocabulary", 129280),
-      .mtp_modules = table.integer("mtp_modules", {.most = 16, .example = 1}),
-      .attention = read_attention(table.table("attention", "attention.kind = \"mla\"")),
-      .moe = read_moe(table.table("moe", "moe.experts = 256"))};
-  table.finish();
-  return model;
 }
 
 /// A price set in another place than its source would carry a source that does not say it.
@@ -153,7 +92,13 @@ ScheduleKind read_schedule(TomlTable& table) {
   return kKinds.at(static_cast<std::size_t>(std::ranges::find(words, word) - words.begin()));
 }
 
-TrainingPlan read_plan(TomlTable table) {
+/// How many ranks share a layer's experts; there is nothing to share in a dense model.
+int read_expert_ranks(TomlTable& table, bool dense) {
+  const IntegerRange range{.least = 1, .most = kMostExperts, .example = 64};
+  return to_int(dense ? table.integer_or("expert", 1, range) : table.integer("expert", range));
+}
+
+TrainingPlan read_plan(TomlTable table, const Architecture& model) {
   const auto degree_or_1 = [&table](std::string_view key, std::int64_t most) {
     return to_int(table.integer_or(key, 1, {.least = 1, .most = most}));
   };
@@ -161,7 +106,7 @@ TrainingPlan read_plan(TomlTable table) {
   plan.pipeline =
       to_int(table.integer("pipeline", {.least = 1, .most = kMostLayers, .example = 16}));
   plan.data = degree_or_1("data", kMostRanks);
-  plan.expert = to_int(table.integer("expert", {.least = 1, .most = kMostExperts, .example = 64}));
+  plan.expert = read_expert_ranks(table, model.moe.experts == 0);
   plan.context = degree_or_1("context", kMostRanks);
   plan.schedule = read_schedule(table);
   plan.interleave = degree_or_1("interleave", 1'000);
@@ -248,7 +193,7 @@ Scenario read_document(const TomlNode& document, const std::string& path, Mistak
   scenario.nodes = read_job_nodes(plan, scenario.whole_cluster);
   scenario.cluster =
       plan.has("nodes") ? on_nodes(scenario.whole_cluster, scenario.nodes) : scenario.whole_cluster;
-  scenario.plan = read_plan(std::move(plan));
+  scenario.plan = read_plan(std::move(plan), scenario.model);
   scenario.plan.expert_plan = read_expert_plan(
       root, document, scenario.model.moe, std::filesystem::path(path).parent_path(), mistakes);
   scenario.price = read_price(root.table("prices", "prices.base = \"prices/h800-rental.toml\""));
@@ -265,8 +210,10 @@ Scenario read_document(const TomlNode& document, const std::string& path, Mistak
 
 Scenario read_scenario(const std::string& path, const std::vector<Override>& overrides) {
   Mistakes mistakes;
-  const TomlNode document = read_scenario_document(path, overrides, mistakes);
+  std::vector<Diagnostic> warnings;
+  const TomlNode document = read_scenario_document(path, overrides, mistakes, warnings);
   Scenario scenario = read_document(document, path, mistakes);
+  scenario.warnings = std::move(warnings);
   check_rules(scenario, document, mistakes);
   mistakes.throw_if_any();
   scenario.path = path;

@@ -8,12 +8,16 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "sim/base/quantity_text.hpp"
-#include "sim/scenario/document.hpp"
+#include "sim/scenario/divisors.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
+#include "sim/scenario/model_reader.hpp"
+#include "sim/scenario/rule_book.hpp"
 
 namespace towtank {
 namespace {
@@ -26,107 +30,22 @@ std::string count(std::int64_t value) {
   return format_count(static_cast<double>(value));
 }
 
-/// The rule book: records a broken rule unless one of the values it is about is already known
-/// wrong.
-class Rules {
- public:
-  Rules(const TomlNode& document, Mistakes& mistakes) : document_(document), mistakes_(mistakes) {}
-
-  bool sound(std::initializer_list<std::string_view> paths) const {
-    return std::ranges::all_of(paths,
-                               [this](std::string_view path) { return mistakes_.sound(path); });
-  }
-
-  /// `paths` are the values the rule is about; the first is the one to change, where the mistake is
-  /// reported, and which then counts as wrong.
-  void require(bool holds,
-               std::initializer_list<std::string_view> paths,
-               std::string message,
-               std::string hint = {}) {
-    if (!holds && sound(paths)) {
-      mistakes_.add(
-          *paths.begin(), place_in(document_, *paths.begin()), std::move(message), std::move(hint));
+/// The experts' load and layout, on groups of these shapes that were found right.
+void require_possible(const ExpertPlan& plan,
+                      const ExpertLayer& layer,
+                      const std::vector<GroupShape>& shapes,
+                      Rules& rules) {
+  for (const GroupShape& shape : shapes) {
+    if (rules.sound({"model.moe.experts",
+                     "model.moe.top_k",
+                     "model.moe.groups",
+                     "model.moe.groups_per_token",
+                     "plan.expert",
+                     "cluster.gpus",
+                     "cluster.gpus_per_node"})) {
+      check_expert_plan(plan, layer, shape, rules.document(), rules.mistakes());
     }
   }
-
-  /// The experts' load and layout, on groups of these shapes that were found right.
-  void require_possible(const ExpertPlan& plan,
-                        const ExpertLayer& layer,
-                        const std::vector<GroupShape>& shapes) {
-    for (const GroupShape& shape : shapes) {
-      if (sound({"model.moe.experts",
-                 "model.moe.top_k",
-                 "model.moe.groups",
-                 "model.moe.groups_per_token",
-                 "plan.expert",
-                 "cluster.gpus",
-                 "cluster.gpus_per_node"})) {
-        check_expert_plan(plan, layer, shape, document_, mistakes_);
-      }
-    }
-  }
-
-  void distrust(std::string_view path) { mistakes_.distrust(path); }
-
-  bool given(std::string_view table, std::string_view key) const {
-    const TomlMember* member = find_member(document_, table);
-    return member != nullptr && find_member(member->node, key) != nullptr;
-  }
-
- private:
-  const TomlNode& document_;
-  Mistakes& mistakes_;
-};
-
-/// The largest divisor of `number` that is at most `limit`.
-std::int64_t divisor_up_to(std::int64_t number, std::int64_t limit) {
-  for (std::int64_t divisor = std::min(number, limit); divisor > 1; --divisor) {
-    if (number % divisor == 0) {
-      return divisor;
-    }
-  }
-  return 1;
-}
-
-/// "8 or 16": the divisors of `number` next below and next above `value`.
-std::string divisors_around(std::int64_t number, std::int64_t value) {
-  const std::int64_t below = divisor_up_to(number, value);
-  for (std::int64_t above = value + 1; above <= number; ++above) {
-    if (number % above == 0) {
-      return fmt::format("{} or {}", below, above);
-    }
-  }
-  return fmt::format("{}", below);
-}
-
-void check_model(const Architecture& model, Rules& rules) {
-  rules.require(
-      model.dense_layers <= model.layers,
-      {"model.dense_layers", "model.layers"},
-      fmt::format("{} dense layers in a model of {} layers", model.dense_layers, model.layers));
-  const ExpertLayer& moe = model.moe;
-  rules.require(moe.top_k <= moe.experts,
-                {"model.moe.top_k", "model.moe.experts"},
-                fmt::format("a token cannot visit {} of {} experts", moe.top_k, moe.experts),
-                fmt::format("top_k = {} or less", moe.experts));
-  rules.require(moe.experts % moe.groups == 0,
-                {"model.moe.groups", "model.moe.experts"},
-                fmt::format("{} experts do not divide into {} groups", moe.experts, moe.groups),
-                fmt::format("groups = {} would do", divisors_around(moe.experts, moe.groups)));
-  rules.require(
-      moe.groups_per_token <= moe.groups,
-      {"model.moe.groups_per_token", "model.moe.groups"},
-      fmt::format("a token cannot visit {} of {} groups", moe.groups_per_token, moe.groups),
-      fmt::format("groups_per_token = {} or less", moe.groups));
-  const std::int64_t reachable = moe.experts / moe.groups * moe.groups_per_token;
-  rules.require(
-      moe.top_k <= reachable,
-      {"model.moe.top_k", "model.moe.experts", "model.moe.groups", "model.moe.groups_per_token"},
-      fmt::format("a token visits {} experts, but the {} groups it may choose hold {}",
-                  moe.top_k,
-                  moe.groups_per_token,
-                  reachable),
-      fmt::format("top_k = {} or less", reachable));
 }
 
 /// "1 node", "3 nodes"
@@ -239,10 +158,63 @@ std::int64_t workable_expert_ranks(const Scenario& scenario) {
   return 1;
 }
 
+/// A dense model has nothing to share out or to place.
+void check_no_experts(const TrainingPlan& plan, Rules& rules) {
+  rules.require(plan.expert == 1,
+                {"plan.expert", "model.moe"},
+                fmt::format("{} expert-parallel ranks for a model without experts", plan.expert),
+                "expert = 1, or leave it out");
+  const TomlMember* const experts = find_member(rules.document(), "experts");
+  rules.require(experts == nullptr,
+                {"experts", "model.moe"},
+                "a model without experts has no load on them",
+                "leave [experts] out");
+}
+
+/// Words of plan.recompute that name something the model has.
+void check_recompute(const Architecture& model, const TrainingPlan& plan, Rules& rules) {
+  const Recompute& recompute = plan.recipe.recompute;
+  rules.require(
+      !recompute.up_projections || std::holds_alternative<LatentAttention>(model.attention),
+      {"plan.recompute", "model.attention"},
+      "\"up-projections\" are those of latent attention, which the model does not have",
+      "leave it out");
+  rules.require(!recompute.swiglu || model.gated_mlp,
+                {"plan.recompute", "model.mlp"},
+                "\"swiglu\" is the product of a gated MLP, which the model does not have",
+                "leave it out");
+}
+
+/// Sequences that the model's positions and its attention allow.
+void check_sequence(const Architecture& model,
+                    std::int64_t sequence,
+                    const std::string& key,
+                    Rules& rules) {
+  const std::int64_t positions = model.learned_positions;
+  rules.require(
+      positions == 0 || sequence <= positions,
+      {key, "model.learned_positions"},
+      fmt::format(
+          "a sequence of {} tokens for {} learned positions", count(sequence), count(positions)),
+      fmt::format("model.learned_positions = {} makes it a model that has them", sequence));
+  const std::int64_t longest = longest_modelled_sequence(rules.document());
+  rules.require(longest == 0 || sequence <= longest,
+                {key, "model.attention.chunk"},
+                fmt::format("attention in chunks of {} tokens is modelled for sequences of one "
+                            "chunk only, found {}",
+                            count(longest),
+                            count(sequence)),
+                fmt::format("a sequence of {} or less", longest));
+}
+
 /// Expert-parallel groups are runs of `expert` consecutive data ranks, which need not fill nodes.
 void check_experts(const Scenario& scenario, Rules& rules) {
   const TrainingPlan& plan = scenario.plan;
   const ExpertLayer& moe = scenario.model.moe;
+  if (moe.experts == 0) {
+    check_no_experts(plan, rules);
+    return;
+  }
   const std::string hint = fmt::format("expert = {} would do", workable_expert_ranks(scenario));
   rules.require(
       plan.data % plan.expert == 0,
@@ -256,11 +228,12 @@ void check_experts(const Scenario& scenario, Rules& rules) {
       fmt::format(
           "{} experts do not divide over {} expert-parallel ranks", moe.experts, plan.expert),
       hint);
-  rules.require_possible(plan.expert_plan,
-                         moe,
-                         shapes_of_groups(plan.expert,
-                                          std::int64_t{plan.pipeline} * plan.data,
-                                          std::max(scenario.cluster.gpus_per_node, 1)));
+  require_possible(plan.expert_plan,
+                   moe,
+                   shapes_of_groups(plan.expert,
+                                    std::int64_t{plan.pipeline} * plan.data,
+                                    std::max(scenario.cluster.gpus_per_node, 1)),
+                   rules);
 }
 
 std::int64_t stages_of(const TrainingPlan& plan) {
@@ -390,7 +363,11 @@ void check_micro_batches(const TrainingPlan& plan, const PhaseBatch& phase, Rule
   }
 }
 
-void check_phase(const TrainingPlan& plan, const PhaseBatch& phase, Rules& rules) {
+void check_phase(const Architecture& model,
+                 const TrainingPlan& plan,
+                 const PhaseBatch& phase,
+                 Rules& rules) {
+  check_sequence(model, phase.sequence, phase.sequence_key, rules);
   const std::string hint = fmt::format(
       "context = {} would do", divisor_up_to(std::gcd(phase.sequence, plan.data), phase.context));
   rules.require(plan.data % phase.context == 0,
@@ -411,7 +388,8 @@ void check_phase(const TrainingPlan& plan, const PhaseBatch& phase, Rules& rules
 }
 
 void check_phases(const Scenario& scenario, Rules& rules) {
-  check_phase(scenario.plan,
+  check_phase(scenario.model,
+              scenario.plan,
               {.sequence_key = "training.sequence",
                .batch_key = "training.batch",
                .context_key = "plan.context",
@@ -423,7 +401,8 @@ void check_phases(const Scenario& scenario, Rules& rules) {
   for (std::size_t i = 0; i < scenario.extensions.size(); ++i) {
     const ContextExtension& extension = scenario.extensions[i];
     const std::string key = fmt::format("training.extension.{}.", i);
-    check_phase(scenario.plan,
+    check_phase(scenario.model,
+                scenario.plan,
                 {.sequence_key = key + "sequence",
                  .batch_key = key + "batch",
                  .context_key = key + "context",
@@ -487,6 +466,7 @@ void check_rules(Scenario& scenario, const TomlNode& document, Mistakes& mistake
   check_schedule(scenario.plan, rules);
   check_stages(scenario.plan, scenario.model.layers, rules);
   check_experts(scenario, rules);
+  check_recompute(scenario.model, scenario.plan, rules);
   check_phases(scenario, rules);
   check_run(scenario, rules);
 }

@@ -92,6 +92,7 @@ struct Scenario {
   GpuPrice price;
   std::vector<ScenarioEntry> entries;  // every value in force, sorted by key
   std::vector<std::string> overrides;  // keys set on the command line, each once
+  std::vector<Diagnostic> warnings;    // what the files say and is ignored
 };
 
 /// A `--set key=value` of the command line.

@@ -28,6 +28,32 @@ std::string test_name(const testing::TestParamInfo<SmallStep>& info) {
                      plan.context);
 }
 
+/// A step of another model in BF16, on every schedule.
+std::vector<SmallStep> steps_of(const Architecture& model, const std::vector<Degrees>& meshes) {
+  std::vector<SmallStep> steps;
+  for (const ScheduleKind kind : all_schedule_kinds()) {
+    for (const Degrees& mesh : meshes) {
+      SmallStep& step = steps.emplace_back(small_step(kind, mesh));
+      step.model = model;
+      step.plan.recipe.gemm = Precision::kBf16;
+    }
+  }
+  return steps;
+}
+
+INSTANTIATE_TEST_SUITE_P(DenseModel,
+                         FoldedStep,
+                         testing::ValuesIn(steps_of(small_dense_model(),
+                                                    {{.pipeline = 2, .data = 8},
+                                                     {.pipeline = 4, .data = 4, .context = 2}})),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(
+    ExpertsInEverySecondLayer,
+    FoldedStep,
+    testing::ValuesIn(steps_of(small_interleaved_model(),
+                               {{.pipeline = 2, .data = 8, .expert = 4},
+                                {.pipeline = 2, .data = 8, .expert = 8, .context = 2}})),
+    test_name);
 INSTANTIATE_TEST_SUITE_P(Schedules, FoldedStep, testing::ValuesIn(small_steps()), test_name);
 
 }  // namespace

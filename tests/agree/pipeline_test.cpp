@@ -63,7 +63,8 @@ Case make_case(ScheduleKind kind, int pipeline, bool experts) {
 ChunkTimes chunk_times(const Case& made) {
   const SmallStep& step = made.step;
   const TokenShard shard = step.plan.token_shard(step.model.moe.experts, step.model.moe.top_k);
-  const UnitKind unit = step.model.dense_layers > 0 ? UnitKind::kDenseLayer : UnitKind::kMoeLayer;
+  const bool dense = step.model.dense_layers > 0;
+  const Unit unit{.kind = dense ? UnitKind::kDenseLayer : UnitKind::kMoeLayer};
   std::vector<Segment> segments;
   const UnitSegments parts =
       add_unit_segments(unit, step.model, shard, step.plan.recipe, false, segments);

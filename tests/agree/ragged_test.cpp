@@ -133,10 +133,9 @@ TEST_P(Ragged, SequencesAreSharedWithoutLoss) {
     SCOPED_TRACE(fmt::format("seed {}: {}", seed, step.text()));
     const JobLayout job = step.lay_out(Folding::kFolded);
     const std::vector<GroupTraffic> moved = group_traffic(job, lower_training_step(job));
-    const LatentAttention& mla = step.model.attention;
     const double once =
         tokens_of(step.plan) * static_cast<double>(step.model.layers + step.model.mtp_modules) *
-        static_cast<double>(mla.key_value_rank + mla.rope_head_dim) * 2.0 * (step.plan.context - 1);
+        static_cast<double>(key_value_width(step.model.attention)) * 2.0 * (step.plan.context - 1);
     EXPECT_NEAR(
         total(moved, GroupKind::kContext, TransferKind::kAllGather), 2.0 * once, 1e-9 * once);
     EXPECT_NEAR(total(moved, GroupKind::kContext, TransferKind::kReduceScatter), once, 1e-9 * once);

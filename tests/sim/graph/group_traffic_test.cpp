@@ -149,8 +149,8 @@ TEST_P(GroupsOfStep, SendsEveryTokenOverEveryStageBoundaryAndItsGradientBack) {
 // Keys and values go to the others of the sequence before each attention, in both passes; their
 // gradients come back once.
 TEST_P(GroupsOfStep, SendsCompressedKeysToAllThatShareASequence) {
-  const auto numbers =
-      static_cast<double>(model().attention.key_value_rank + model().attention.rope_head_dim);
+  const auto& mla = std::get<LatentAttention>(model().attention);
+  const auto numbers = static_cast<double>(mla.key_value_rank + mla.rope_head_dim);
   const double expected = tokens_of(plan()) *
                           static_cast<double>(model().layers + model().mtp_modules) * numbers *
                           2.0 * (plan().context - 1);

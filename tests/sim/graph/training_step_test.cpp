@@ -57,8 +57,8 @@ Moved moved(const OpGraph& graph, TransferKind kind) {
   return moved(graph, kind, std::string(name(kind)));
 }
 
-std::int64_t layers_with_experts(const Architecture& model) {
-  return model.layers - model.dense_layers + model.mtp_modules;
+std::int64_t layers_that_dispatch(const Architecture& model) {
+  return layers_with_experts(model) + model.mtp_modules;
 }
 
 std::vector<SmallStep> small_steps_and_deepseek_v3() {
@@ -139,7 +139,7 @@ TEST(TrainingStep, DispatchesAndCombinesInEachPassOfEachLayerWithExperts) {
   for (const SmallStep& step : small_steps_and_deepseek_v3()) {
     SCOPED_TRACE(step.text());
     const OpGraph graph = step.lower(Folding::kFolded);
-    const std::int64_t passes = 2 * layers_with_experts(step.model) * step.plan.micro_batches();
+    const std::int64_t passes = 2 * layers_that_dispatch(step.model) * step.plan.micro_batches();
     EXPECT_EQ(moved(graph, TransferKind::kDispatch).traffics, step.plan.data * passes);
     EXPECT_EQ(moved(graph, TransferKind::kCombine).traffics, step.plan.data * passes);
   }
@@ -152,7 +152,7 @@ TEST(TrainingStep, MovesEveryTokensCopiesInFp8OutAndInBf16Back) {
     const GroupShape group = group_shape(mesh, mesh.expert_group(0));
     const ExpertTraffic copies = expert_traffic(step.model.moe, group);
     const double tokens = static_cast<double>(step.plan.batch * step.plan.sequence) * 2.0 *
-                          static_cast<double>(layers_with_experts(step.model));
+                          static_cast<double>(layers_that_dispatch(step.model));
     const double hidden = static_cast<double>(step.model.hidden);
     const OpGraph graph = step.lower(Folding::kFolded);
     const Moved out = moved(graph, TransferKind::kDispatch);
@@ -201,6 +201,39 @@ TEST(TrainingStep, ReducesFourBytesOfEveryParametersGradientAndGathersTwo) {
     EXPECT_NEAR(reduced.nic + reduced.nvlink, gradients, 1e-9 * gradients);
     EXPECT_NEAR(gathered.nic + gathered.nvlink, whole, 1e-9 * whole);
   }
+}
+
+TEST(TrainingStep, OfADenseModelDispatchesNothingAndReducesAllItsGradients) {
+  SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 8, .context = 2});
+  step.model = small_dense_model();
+  const OpGraph graph = step.lower(Folding::kFolded);
+  for (const TransferKind kind : {TransferKind::kDispatch, TransferKind::kCombine}) {
+    const Moved nothing = moved(graph, kind);
+    EXPECT_EQ(nothing.nic + nothing.nvlink, 0.0);
+  }
+  // Seven of eight ranks are others; the tied embedding is on both ends. Keys and values of each
+  // layer come back from the other context rank once, 2 bytes each.
+  const double embedding = 4000.0 * 1024.0;
+  const double reduced = 4.0 * (total_parameters(step.model) + embedding) * 7.0;
+  const double tokens = static_cast<double>(step.plan.batch * step.plan.sequence);
+  const double keys_and_values = tokens * 9.0 * 2.0 * 4 * 64 * 2.0;
+  const Moved gradients = moved(graph, TransferKind::kReduceScatter);
+  EXPECT_NEAR(gradients.nic + gradients.nvlink, reduced, 1e-9 * reduced);
+  const Moved shared = moved(graph, TransferKind::kReduceScatter, "context");
+  EXPECT_NEAR(shared.nic + shared.nvlink, keys_and_values, 1e-9 * keys_and_values);
+}
+
+TEST(TrainingStep, OfInterleavedExpertsDispatchesInEverySecondLayer) {
+  SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 8, .expert = 8});
+  step.model = small_interleaved_model();
+  Architecture all = step.model;
+  all.moe.every = 1;
+  const Moved half = moved(step.lower(Folding::kFolded), TransferKind::kDispatch);
+  step.model = all;
+  const Moved whole = moved(step.lower(Folding::kFolded), TransferKind::kDispatch);
+  EXPECT_GT(half.nic, 0.0);
+  EXPECT_NEAR(2.0 * half.nic, whole.nic, 1e-9 * whole.nic);
+  EXPECT_NEAR(2.0 * half.nvlink, whole.nvlink, 1e-9 * whole.nvlink);
 }
 
 // A dispatch or combine that weight gradients run beside is as slow as beside any kernel.

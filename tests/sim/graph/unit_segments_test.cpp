@@ -11,11 +11,11 @@ namespace towtank {
 namespace {
 
 /// A unit's segments, with a name for each of their indices.
-struct Unit {
-  explicit Unit(UnitKind kind) {
+struct UnitOps {
+  explicit UnitOps(UnitKind kind) {
     const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 8, .expert = 4});
     const TokenShard shard = step.plan.token_shard(step.model.moe.experts, step.model.moe.top_k);
-    parts = add_unit_segments(kind, step.model, shard, step.plan.recipe, true, segments);
+    parts = add_unit_segments({.kind = kind}, step.model, shard, step.plan.recipe, true, segments);
   }
 
   /// Place of the first op of a kind in a segment; its number of ops if there is none.
@@ -30,7 +30,7 @@ struct Unit {
 
 TEST(MoeLayer, RoutesAfterAttentionAndBackwardBeforeIt) {
   for (const UnitKind kind : {UnitKind::kMoeLayer, UnitKind::kMtpLayer}) {
-    const Unit unit(kind);
+    const UnitOps unit(kind);
     EXPECT_LT(unit.place(unit.parts.attention_forward, OpKind::kAttentionForward),
               unit.place(unit.parts.attention_forward, OpKind::kRoute));
     EXPECT_LT(unit.place(unit.parts.attention_input_gradient, OpKind::kRouteBackward),
@@ -39,9 +39,9 @@ TEST(MoeLayer, RoutesAfterAttentionAndBackwardBeforeIt) {
 }
 
 TEST(MtpLayer, JoinsTheModelFirstAndLeavesItLast) {
-  const Unit layer(UnitKind::kMoeLayer);
-  const Unit mtp(UnitKind::kMtpLayer);
-  const auto ops = [](const Unit& unit, int segment) -> const std::vector<Op>& {
+  const UnitOps layer(UnitKind::kMoeLayer);
+  const UnitOps mtp(UnitKind::kMtpLayer);
+  const auto ops = [](const UnitOps& unit, int segment) -> const std::vector<Op>& {
     return unit.segments[static_cast<std::size_t>(segment)].ops;
   };
   const auto& forward = ops(mtp, mtp.parts.attention_forward);
@@ -58,14 +58,14 @@ TEST(MtpLayer, JoinsTheModelFirstAndLeavesItLast) {
 
 TEST(EmbeddingAndHead, HaveNoAttention) {
   for (const UnitKind kind : {UnitKind::kEmbedding, UnitKind::kHead}) {
-    const Unit unit(kind);
+    const UnitOps unit(kind);
     EXPECT_EQ(unit.parts.attention_forward, -1);
     EXPECT_EQ(unit.parts.attention_input_gradient, -1);
     EXPECT_EQ(unit.parts.attention_weight_gradient, -1);
     EXPECT_GE(unit.parts.mlp_forward, 0);
     EXPECT_GE(unit.parts.mlp_weight_gradient, 0);
   }
-  EXPECT_EQ(Unit(UnitKind::kEmbedding).parts.mlp_input_gradient, -1);
+  EXPECT_EQ(UnitOps(UnitKind::kEmbedding).parts.mlp_input_gradient, -1);
 }
 
 TEST(Experts, AreInMoeAndMtpLayersOnly) {
@@ -74,11 +74,37 @@ TEST(Experts, AreInMoeAndMtpLayersOnly) {
                               UnitKind::kMoeLayer,
                               UnitKind::kMtpLayer,
                               UnitKind::kHead}) {
-    const Unit unit(kind);
+    const UnitOps unit(kind);
     const bool grouped = std::ranges::any_of(unit.segments, [](const Segment& segment) {
       return std::ranges::count(segment.ops, OpKind::kGroupedGemm, &Op::kind) > 0;
     });
-    EXPECT_EQ(grouped, has_experts(kind));
+    EXPECT_EQ(grouped, has_experts(kind, small_model()));
+  }
+}
+
+TEST(DenseModels, HaveNoExpertsInAnyUnit) {
+  const Architecture dense = small_dense_model();
+  for (const UnitKind kind : {UnitKind::kDenseLayer, UnitKind::kMoeLayer, UnitKind::kMtpLayer}) {
+    EXPECT_FALSE(has_experts(kind, dense));
+  }
+}
+
+TEST(UnitsWithAWindow, DifferFromThoseWithoutInAttentionAlone) {
+  const Architecture model = small_dense_model();
+  const TokenShard shard{.tokens = 2048, .context = 2048};
+  std::vector<Segment> with;
+  std::vector<Segment> without;
+  add_unit_segments({.kind = UnitKind::kDenseLayer, .window = 512}, model, shard, {}, false, with);
+  add_unit_segments({.kind = UnitKind::kDenseLayer}, model, shard, {}, false, without);
+  ASSERT_EQ(with.size(), without.size());
+  for (std::size_t i = 0; i < with.size(); ++i) {
+    EXPECT_NE(with[i].name, without[i].name);
+    ASSERT_EQ(with[i].ops.size(), without[i].ops.size());
+    for (std::size_t op = 0; op < with[i].ops.size(); ++op) {
+      const bool attention = family(with[i].ops[op].kind) == OpFamily::kAttention;
+      EXPECT_EQ(with[i].ops[op] == without[i].ops[op], !attention);
+      EXPECT_LE(flops(with[i].ops[op]), flops(without[i].ops[op]));
+    }
   }
 }
 

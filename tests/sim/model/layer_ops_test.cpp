@@ -35,9 +35,15 @@ Block block(Function ops) {
   };
 }
 
+Block attention_block() {
+  return [](const Architecture& model, const Recipe& recipe, LayerPass pass) {
+    return attention_ops(model, shard_of(model), recipe, pass, 0);
+  };
+}
+
 const std::vector<std::pair<std::string, Block>>& blocks() {
   static const std::vector<std::pair<std::string, Block>> kBlocks = {
-      {"attention", block(attention_ops)},
+      {"attention", attention_block()},
       {"router", block(router_ops)},
       {"experts", block(expert_ops)},
       {"dense MLP", block(dense_mlp_ops)},
@@ -118,7 +124,8 @@ TEST(LayerOps, AreNeverEmpty) {
   unshared.moe.shared_experts = 0;
   const Recipe all = {.gemm = Precision::kFp8Block,
                       .recompute = {.norms = true, .up_projections = true, .swiglu = true}};
-  for (const Architecture& model : {deepseek_v3(), small_model(), unshared}) {
+  for (const Architecture& model :
+       {deepseek_v3(), small_model(), unshared, small_interleaved_model()}) {
     for (const auto& [name, ops] : blocks()) {
       for (const Op& op : in_all_passes(ops, model, all)) {
         EXPECT_FALSE(is_empty(op)) << name << ": " << describe(op);
@@ -158,7 +165,7 @@ TEST(Fp8Recipe, TransposesBothOperandsOfEveryFp8WeightGradient) {
 
 TEST(Fp8Recipe, KeepsAttentionHeadRouterAndEmbeddingHigh) {
   const Recipe fp8 = recipe(Precision::kFp8Block);
-  for (const Op& op : in_all_passes(block(attention_ops), small_model(), fp8)) {
+  for (const Op& op : in_all_passes(attention_block(), small_model(), fp8)) {
     if (family(op.kind) == OpFamily::kAttention) {
       EXPECT_EQ(op.precision, Precision::kBf16);
     }
@@ -186,19 +193,20 @@ Op sweep(OpKind kind, std::int64_t columns) {
 
 TEST(RecomputedNorms, RunOnceMoreInTheInputGradient) {
   const Architecture model = small_model();
+  const auto& mla = std::get<LatentAttention>(model.attention);
   const Recompute norms = {.norms = true};
-  const std::vector<Op> latent_and_layer = {sweep(OpKind::kNorm, model.attention.query_rank),
-                                            sweep(OpKind::kNorm, model.attention.key_value_rank),
+  const std::vector<Op> latent_and_layer = {sweep(OpKind::kNorm, mla.query_rank),
+                                            sweep(OpKind::kNorm, mla.key_value_rank),
                                             sweep(OpKind::kNorm, model.hidden)};
   const std::vector<Op> layer = {sweep(OpKind::kNorm, model.hidden)};
-  EXPECT_EQ(recomputed(block(attention_ops), norms, LayerPass::kInputGradient), latent_and_layer);
+  EXPECT_EQ(recomputed(attention_block(), norms, LayerPass::kInputGradient), latent_and_layer);
   EXPECT_EQ(recomputed(block(expert_ops), norms, LayerPass::kInputGradient), layer);
   EXPECT_EQ(recomputed(block(dense_mlp_ops), norms, LayerPass::kInputGradient), layer);
 }
 
 TEST(RecomputedUpProjections, AreTheirForwardOperations) {
   const Architecture model = small_model();
-  const LatentAttention& mla = model.attention;
+  const auto& mla = std::get<LatentAttention>(model.attention);
   const std::int64_t queries = mla.heads * (mla.nope_head_dim + mla.rope_head_dim);
   const std::int64_t keys_and_values = mla.heads * (mla.nope_head_dim + mla.value_head_dim);
   const auto gemm = [](std::int64_t in, std::int64_t out) {
@@ -210,10 +218,10 @@ TEST(RecomputedUpProjections, AreTheirForwardOperations) {
                                     gemm(mla.key_value_rank, keys_and_values),
                                     sweep(OpKind::kRope, queries)};
   const Recompute flags = {.up_projections = true};
-  EXPECT_EQ(recomputed(block(attention_ops), flags, LayerPass::kInputGradient), expected);
+  EXPECT_EQ(recomputed(attention_block(), flags, LayerPass::kInputGradient), expected);
   for (const Op& op : expected) {
     const std::vector<Op> forward =
-        attention_ops(model, shard_of(model), recipe(Precision::kBf16), LayerPass::kForward);
+        attention_ops(model, shard_of(model), recipe(Precision::kBf16), LayerPass::kForward, 0);
     EXPECT_EQ(std::ranges::count(forward, op), 1) << describe(op);
   }
 }
@@ -258,21 +266,36 @@ TEST(SharedExperts, LeaveNothingBehindInAModelWithoutThem) {
   }
 }
 
-TEST(LinearLayers, CostTwoPerParameterAndTokenInEveryPass) {
-  const Architecture model = small_model();
+/// Without biases, which cost nothing beside their GEMMs.
+void expect_two_flop_per_parameter(const Architecture& model) {
+  SCOPED_TRACE(model.name);
   const BlockParameters parameters = block_parameters(model);
   const double tokens = static_cast<double>(kTokens);
   const double top_k = static_cast<double>(model.moe.top_k);
   const double hidden = static_cast<double>(model.hidden);
+  const double head = hidden * static_cast<double>(model.vocabulary);
   const Recipe plain = recipe(Precision::kFp8Block);
   for (const LayerPass pass : kPasses) {
     const auto work = [&](const Block& ops) { return gemm_flop(ops(model, plain, pass)); };
-    EXPECT_EQ(work(block(attention_ops)), 2.0 * tokens * parameters.attention);
+    EXPECT_EQ(work(attention_block()), 2.0 * tokens * parameters.attention);
     EXPECT_EQ(work(block(dense_mlp_ops)), 2.0 * tokens * parameters.dense_mlp);
     EXPECT_EQ(work(block(expert_ops)),
               2.0 * tokens * (parameters.shared_experts + top_k * parameters.expert));
-    EXPECT_EQ(work(block(head_ops)), 2.0 * tokens * parameters.head);
+    EXPECT_EQ(work(block(head_ops)), 2.0 * tokens * head);
     EXPECT_EQ(work(block(mtp_join_ops)), 2.0 * tokens * (2.0 * hidden * hidden));
+  }
+}
+
+TEST(LinearLayers, CostTwoPerParameterAndTokenInEveryPass) {
+  Architecture plain_experts = small_interleaved_model();
+  plain_experts.gated_mlp = false;
+  Architecture dense = small_dense_model();
+  dense.mlp_bias = false;
+  Architecture uncompressed = small_model();
+  std::get<LatentAttention>(uncompressed.attention).query_rank = 0;
+  for (const Architecture& model :
+       {small_model(), small_interleaved_model(), plain_experts, dense, uncompressed}) {
+    expect_two_flop_per_parameter(model);
   }
 }
 
@@ -293,18 +316,90 @@ TEST(Router, CostsAsMuchAsItsParametersSay) {
 
 TEST(BackwardPass, IsTwiceTheForwardPassOfTheModel) {
   const Recipe plain = recipe(Precision::kFp8Block);
-  for (const auto& [name, ops] : blocks()) {
-    const auto work = [&, &block_ops = ops](LayerPass pass) {
-      double sum = 0.0;
-      for (const Op& op : block_ops(small_model(), plain, pass)) {
-        sum += model_flops(op) / flop;
-      }
-      return sum;
-    };
-    EXPECT_DOUBLE_EQ(work(LayerPass::kInputGradient) + work(LayerPass::kWeightGradient),
-                     2.0 * work(LayerPass::kForward))
-        << name;
+  for (const Architecture& model :
+       {small_model(), small_interleaved_model(), small_dense_model()}) {
+    for (const auto& [name, ops] : blocks()) {
+      const auto work = [&, &block_ops = ops](LayerPass pass) {
+        double sum = 0.0;
+        for (const Op& op : block_ops(model, plain, pass)) {
+          sum += model_flops(op) / flop;
+        }
+        return sum;
+      };
+      EXPECT_DOUBLE_EQ(work(LayerPass::kInputGradient) + work(LayerPass::kWeightGradient),
+                       2.0 * work(LayerPass::kForward))
+          << model.name << ", " << name;
+    }
   }
+}
+
+std::int64_t count(const std::vector<Op>& ops, OpKind kind) {
+  return std::ranges::count(ops, kind, &Op::kind);
+}
+
+TEST(PlainMlps, RunAnActivationWhereGatedOnesRunSwiGlu) {
+  Architecture plain = small_interleaved_model();
+  plain.gated_mlp = false;
+  for (const Block& ops : {block(dense_mlp_ops), block(expert_ops)}) {
+    const std::vector<Op> gated_ops =
+        in_all_passes(ops, small_interleaved_model(), recipe(Precision::kBf16));
+    const std::vector<Op> plain_ops = in_all_passes(ops, plain, recipe(Precision::kBf16));
+    EXPECT_EQ(plain_ops.size(), gated_ops.size());
+    EXPECT_EQ(count(plain_ops, OpKind::kActivation), count(gated_ops, OpKind::kSwiGlu));
+    EXPECT_EQ(count(plain_ops, OpKind::kActivationBackward),
+              count(gated_ops, OpKind::kSwiGluBackward));
+    EXPECT_EQ(count(plain_ops, OpKind::kSwiGlu), 0);
+    EXPECT_EQ(count(gated_ops, OpKind::kActivation), 0);
+  }
+}
+
+TEST(GroupedAttention, ReadsTheKeysOfItsGroupsWithinItsWindow) {
+  const TokenShard shard{.tokens = 1024, .sequences = 2, .context = 1024};
+  for (const auto& [window, expected] : {std::pair(512, 512), std::pair(1024, 0)}) {
+    const std::vector<Op> ops = attention_ops(
+        small_dense_model(), shard, recipe(Precision::kBf16), LayerPass::kForward, window);
+    const auto op = std::ranges::find(ops, OpKind::kAttentionForward, &Op::kind);
+    ASSERT_NE(op, ops.end());
+    const AttentionShape wanted{.batch = 2,
+                                .heads = 16,
+                                .query = 512,
+                                .context = 1024,
+                                .qk_dim = 64,
+                                .v_dim = 64,
+                                .kv_heads = 4,
+                                .window = expected,
+                                .spread = true};
+    EXPECT_EQ(std::get<AttentionShape>(op->shape), wanted) << describe(*op);
+  }
+}
+
+TEST(GroupedAttention, RotatesQueriesAndKeysAndNormsThemWhereItDoes) {
+  Architecture model = small_interleaved_model();
+  const auto columns = [&](OpKind kind) {
+    std::int64_t sum = 0;
+    for (const Op& op :
+         attention_ops(model, shard_of(model), recipe(Precision::kBf16), LayerPass::kForward, 0)) {
+      sum += op.kind == kind ? std::get<SweepShape>(op.shape).columns : 0;
+    }
+    return sum;
+  };
+  EXPECT_EQ(columns(OpKind::kRope), (16 + 2) * 64);
+  EXPECT_EQ(columns(OpKind::kNorm), model.hidden + (16 + 2) * 64);
+  std::get<GroupedAttention>(model.attention).qk_norm = false;
+  std::get<GroupedAttention>(model.attention).rotary = false;
+  EXPECT_EQ(columns(OpKind::kRope), 0);
+  EXPECT_EQ(columns(OpKind::kNorm), model.hidden);
+}
+
+TEST(LearnedPositions, AreAddedToTheEmbeddingAndLearn) {
+  Architecture model = small_dense_model();
+  const auto of = [&](LayerPass pass) { return embedding_ops(model, shard_of(model), pass); };
+  EXPECT_EQ(of(LayerPass::kForward), std::vector<Op>{sweep(OpKind::kEmbed, model.hidden)});
+  model.learned_positions = 2048;
+  EXPECT_EQ(
+      of(LayerPass::kForward),
+      (std::vector<Op>{sweep(OpKind::kEmbed, model.hidden), sweep(OpKind::kAdd, model.hidden)}));
+  EXPECT_EQ(count(of(LayerPass::kWeightGradient), OpKind::kEmbedBackward), 2);
 }
 
 }  // namespace

@@ -506,6 +506,14 @@ TEST(Sweeps, SwiGluReadsTwoInputsForEachColumnOfItsResult) {
                    10 * 128 * (3 * 2 + 2 * 2));
 }
 
+TEST(Sweeps, ActivationsReadOneInputForEachColumnOfTheirResult) {
+  EXPECT_DOUBLE_EQ(memory_traffic(sweep(OpKind::kActivation, Precision::kBf16, 10, 128)) / byte,
+                   10 * 128 * (2 + 2));
+  EXPECT_DOUBLE_EQ(
+      memory_traffic(sweep(OpKind::kActivationBackward, Precision::kBf16, 10, 128)) / byte,
+      10 * 128 * (2 * 2 + 2));
+}
+
 TEST(Sweeps, AdamWMovesTwentyTwoBytesAParameter) {
   // Master read and written, two BF16 moments read and written, gradient read, BF16 weight written.
   const double bytes = (4 + 4) + 2 * (2 + 2) + 4 + 2;

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/model/parameters.hpp"
 #include "tests/sim/model/architectures.hpp"
 
 namespace towtank {
@@ -58,6 +59,55 @@ TEST(KeptPerToken, GrowsWithEverythingThatIsNotRecomputed) {
       EXPECT_LT(kept_per_token(unit, deepseek_v3(), recipe), most);
     }
   }
+}
+
+Recipe bf16() {
+  return {.gemm = Precision::kBf16, .recompute = {}};
+}
+
+// Korthikanti's sbh (34 + 5 a s / h): without its 2 of dropout masks, and with the log-sum-exp of
+// each head in place of the scores.
+TEST(KeptPerToken, OfGpt3IsKorthikantisFormulaWithoutDropoutAndScores) {
+  EXPECT_DOUBLE_EQ(kept_per_token(UnitKind::kDenseLayer, gpt3_175b(), bf16()).si(),
+                   (34.0 - 2.0) * 12288.0 + 4.0 * 96.0);
+}
+
+// Two norms' inputs and results, 64 query and 2 x 8 key and value heads, the attention's result,
+// and of the MLP gate, up and their product.
+TEST(KeptPerToken, OfGroupedQueriesAndSwiGluIsTheSumByHand) {
+  const double attention = 4.0 * 8192 + 2.0 * 128 * (64 + 16) + 2.0 * 128 * 64 + 4.0 * 64;
+  const double mlp = 4.0 * 8192 + 2.0 * 3 * 28672;
+  EXPECT_DOUBLE_EQ(kept_per_token(UnitKind::kDenseLayer, llama31_70b(), bf16()).si(),
+                   attention + mlp);
+}
+
+TEST(KeptPerToken, OfNormedHeadsKeepsQueriesAndKeysTwice) {
+  Architecture plain = qwen3_30b();
+  std::get<GroupedAttention>(plain.attention).qk_norm = false;
+  const auto kept = [](const Architecture& model, const Recipe& recipe) {
+    return kept_per_token(UnitKind::kMoeLayer, model, recipe).si();
+  };
+  EXPECT_DOUBLE_EQ(kept(qwen3_30b(), bf16()) - kept(plain, bf16()), 2.0 * 128 * (32 + 4));
+  Recipe again = bf16();
+  again.recompute.norms = true;
+  EXPECT_DOUBLE_EQ(kept(qwen3_30b(), again), kept(plain, again));
+}
+
+TEST(PeakMemory, OfADenseModelOnOneRankIsFourteenBytesAParameterAndItsActivations) {
+  TrainingPlan plan;
+  plan.sequence = 4096;
+  plan.batch = 1;
+  plan.recipe = bf16();
+  const Architecture model = llama31_8b();
+  const Schedule schedule = make_schedule(plan.schedule, {.ranks = 1, .micro_batches = 1});
+  const MemoryUse use = peak_memory(model, plan, schedule, make_stages(model, plan, 1)).front();
+  const double parameters = total_parameters(model);
+  EXPECT_DOUBLE_EQ(use.weights.si(), 2.0 * parameters);
+  EXPECT_DOUBLE_EQ(use.gradients.si(), 4.0 * parameters);
+  EXPECT_DOUBLE_EQ(use.optimizer.si(), 8.0 * parameters);
+  const double layer = kept_per_token(UnitKind::kDenseLayer, model, plan.recipe).si();
+  const double ends = 4.0 + 2.0 * 4096.0;
+  EXPECT_DOUBLE_EQ(use.activations.si(), 4096.0 * (32.0 * layer + ends));
 }
 
 TEST(PeakMemory, DualPipeHoldsPpPlusOneChunksOnEveryInnerRank) {

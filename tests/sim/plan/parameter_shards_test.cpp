@@ -18,7 +18,11 @@ TrainingPlan plan_of(int expert) {
 }
 
 TEST(StageParameters, OfAllStagesAndExpertRanksAreTheModelWithItsMtpModule) {
-  for (const Architecture& model : {deepseek_v3(), deepseek_v2(), small_model()}) {
+  for (const Architecture& model : {deepseek_v3(),
+                                    deepseek_v2(),
+                                    small_model(),
+                                    small_interleaved_model(),
+                                    llama4_maverick()}) {
     for (const int stages : {1, 2, 5, 9}) {
       for (const int expert : {1, 4, 16}) {
         const TrainingPlan plan = plan_of(expert);
@@ -31,6 +35,28 @@ TEST(StageParameters, OfAllStagesAndExpertRanksAreTheModelWithItsMtpModule) {
       }
     }
   }
+}
+
+TEST(StageParameters, OfADenseModelAreTheModelWithATiedHeadOnce) {
+  const TrainingPlan plan = plan_of(1);
+  double sum = 0.0;
+  for (const Stage& stage : make_stages(gpt3_175b(), plan, 8)) {
+    const StageParameters parameters = stage_parameters(gpt3_175b(), plan, stage);
+    EXPECT_EQ(parameters.experts, 0.0);
+    sum += parameters.dense;
+  }
+  EXPECT_DOUBLE_EQ(sum, total_parameters(gpt3_175b()));
+}
+
+TEST(StageParameters, CopyATiedEmbeddingToAHeadThatIsAwayFromIt) {
+  TrainingPlan apart = plan_of(1);
+  apart.pipeline = 8;
+  apart.schedule = ScheduleKind::k1F1B;
+  double sum = 0.0;
+  for (const Stage& stage : make_stages(gpt3_175b(), apart, 8)) {
+    sum += stage_parameters(gpt3_175b(), apart, stage).dense;
+  }
+  EXPECT_DOUBLE_EQ(sum, total_parameters(gpt3_175b()) + 50257.0 * 12288.0);
 }
 
 TEST(StageParameters, OfAnInnerStageAreItsLayers) {

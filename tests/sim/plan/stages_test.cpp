@@ -32,12 +32,12 @@ std::vector<int> layer_counts(const std::vector<Stage>& stages) {
 std::int64_t count(const std::vector<Stage>& stages, UnitKind kind) {
   std::int64_t found = 0;
   for (const Stage& stage : stages) {
-    found += std::ranges::count(stage.units, kind);
+    found += std::ranges::count(stage.units, kind, &Unit::kind);
   }
   return found;
 }
 
-double forward_flop(UnitKind unit, const Architecture& model) {
+double forward_flop(UnitKind unit, const Architecture& model, std::int64_t window = 0) {
   const TrainingPlan plan = plan_of();
   const TokenShard shard = {.tokens = plan.sequence,
                             .context = plan.sequence,
@@ -48,8 +48,8 @@ double forward_flop(UnitKind unit, const Architecture& model) {
   if (unit == UnitKind::kHead) {
     parts = {head_ops(model, shard, plan.recipe, kPass)};
   } else if (unit != UnitKind::kEmbedding) {
-    parts = {attention_ops(model, shard, plan.recipe, kPass)};
-    if (unit == UnitKind::kDenseLayer) {
+    parts = {attention_ops(model, shard, plan.recipe, kPass, window)};
+    if (!has_experts(unit, model)) {
       parts.push_back(dense_mlp_ops(model, shard, plan.recipe, kPass));
     } else {
       parts.push_back(router_ops(model, shard, plan.recipe, kPass));
@@ -72,8 +72,8 @@ double sum_of_squares(const std::vector<Stage>& stages, const Architecture& mode
   double sum = 0.0;
   for (const Stage& stage : stages) {
     double load = 0.0;
-    for (const UnitKind unit : stage.units) {
-      load += forward_flop(unit, model);
+    for (const Unit& unit : stage.units) {
+      load += forward_flop(unit.kind, model, unit.window);
     }
     sum += load * load;
   }
@@ -81,7 +81,11 @@ double sum_of_squares(const std::vector<Stage>& stages, const Architecture& mode
 }
 
 TEST(Stages, HoldEveryLayerOnceInOrder) {
-  for (const Architecture& model : {deepseek_v3(), deepseek_v2(), small_model()}) {
+  for (const Architecture& model : {deepseek_v3(),
+                                    deepseek_v2(),
+                                    small_model(),
+                                    small_dense_model(),
+                                    small_interleaved_model()}) {
     for (int stages = 1; stages <= model.layers; ++stages) {
       const std::vector<Stage> made = make_stages(model, plan_of(), stages);
       ASSERT_EQ(made.size(), static_cast<std::size_t>(stages));
@@ -92,8 +96,8 @@ TEST(Stages, HoldEveryLayerOnceInOrder) {
         next += stage.layers;
       }
       EXPECT_EQ(next, model.layers);
-      EXPECT_EQ(count(made, UnitKind::kDenseLayer), model.dense_layers);
-      EXPECT_EQ(count(made, UnitKind::kMoeLayer), model.layers - model.dense_layers);
+      EXPECT_EQ(count(made, UnitKind::kDenseLayer), model.layers - layers_with_experts(model));
+      EXPECT_EQ(count(made, UnitKind::kMoeLayer), layers_with_experts(model));
       EXPECT_EQ(count(made, UnitKind::kMtpLayer), model.mtp_modules);
       EXPECT_EQ(count(made, UnitKind::kHead), 1 + model.mtp_modules);
       EXPECT_EQ(count(made, UnitKind::kEmbedding), 1);
@@ -103,12 +107,35 @@ TEST(Stages, HoldEveryLayerOnceInOrder) {
 
 TEST(Stages, StartWithTheEmbeddingAndDenseLayersAndEndWithHeadAndMtp) {
   const std::vector<Stage> made = make_stages(small_model(), plan_of(), 3);
-  EXPECT_EQ(made.front().units[0], UnitKind::kEmbedding);
-  EXPECT_EQ(made.front().units[1], UnitKind::kDenseLayer);
-  const std::vector<UnitKind> end = {UnitKind::kHead, UnitKind::kMtpLayer, UnitKind::kHead};
-  const std::vector<UnitKind>& units = made.back().units;
+  EXPECT_EQ(made.front().units[0].kind, UnitKind::kEmbedding);
+  EXPECT_EQ(made.front().units[1].kind, UnitKind::kDenseLayer);
+  const std::vector<Unit> end = {
+      {.kind = UnitKind::kHead}, {.kind = UnitKind::kMtpLayer}, {.kind = UnitKind::kHead}};
+  const std::vector<Unit>& units = made.back().units;
   ASSERT_GE(units.size(), end.size());
-  EXPECT_EQ(std::vector<UnitKind>(units.end() - 3, units.end()), end);
+  EXPECT_EQ(std::vector<Unit>(units.end() - 3, units.end()), end);
+}
+
+// Every second layer of Llama 4 Maverick has experts, the first has none; every fourth sees all.
+TEST(Stages, InterleaveExpertsAndWindowsAsTheModelDoes) {
+  const std::vector<Unit> units = make_stages(llama4_maverick(), plan_of(), 1).front().units;
+  ASSERT_EQ(units.size(), 50U);
+  const Unit dense{.kind = UnitKind::kDenseLayer, .window = 8192};
+  const Unit experts{.kind = UnitKind::kMoeLayer, .window = 8192};
+  const Unit all_keys{.kind = UnitKind::kMoeLayer};
+  for (std::size_t layer = 0; layer < 48; layer += 4) {
+    EXPECT_EQ(std::vector<Unit>(&units[1 + layer], &units[1 + layer] + 4),
+              (std::vector<Unit>{dense, experts, dense, all_keys}));
+  }
+}
+
+TEST(BalancedStages, OfEqualLayersGiveTheHeadAsManyAsItWeighs) {
+  const Architecture model = llama31_8b();
+  const std::vector<int> layers = layer_counts(make_stages(model, plan_of(), 4));
+  const double head = forward_flop(UnitKind::kHead, model);
+  const double layer = forward_flop(UnitKind::kDenseLayer, model);
+  EXPECT_NEAR(layers[0] - layers[3], head / layer, 1.0);
+  EXPECT_LE(layers[0] - layers[2], 1);
 }
 
 // The MTP module and two heads weigh about three layers, so the last stage takes one of its own.
@@ -125,7 +152,8 @@ TEST(DeepSeekV3, FillsSixteenStagesWithFourLayersEachAndOneOnTheLast) {
 }
 
 TEST(BalancedStages, AreNoBetterWithOneLayerMovedToANeighbour) {
-  for (const Architecture& model : {deepseek_v3(), small_model()}) {
+  for (const Architecture& model :
+       {deepseek_v3(), small_model(), small_dense_model(), small_interleaved_model()}) {
     for (int stages = 2; stages <= model.layers; stages += 1 + stages / 3) {
       const std::vector<Stage> made = make_stages(model, plan_of(), stages);
       const double best = sum_of_squares(made, model);

@@ -294,5 +294,23 @@ TEST(Origins, HaveDifferentNames) {
   }
 }
 
+// What was measured of a sweep tells of another one that reads and writes in the same way.
+TEST(UnmeasuredActivation, ReachesTheShareOfTheRooflineThatSwiGluDoes) {
+  const SweepShape shape{.rows = 4096, .columns = 8192};
+  const auto sweep = [&](OpKind kind) {
+    return Op{.kind = kind, .precision = Precision::kBf16, .shape = shape};
+  };
+  const Profile profile = with_points(
+      {reaching(0.7, sweep(OpKind::kSwiGlu)), reaching(0.6, sweep(OpKind::kSwiGluBackward))});
+  EXPECT_NEAR(utilisation(profile, sweep(OpKind::kActivation)), 0.7, 1e-12);
+  EXPECT_NEAR(utilisation(profile, sweep(OpKind::kActivationBackward)), 0.6, 1e-12);
+  const Estimate known = estimate(profile, sweep(OpKind::kSwiGlu), kComputeSms);
+  const Estimate like = estimate(profile, sweep(OpKind::kActivation), kComputeSms);
+  EXPECT_GT(like.error, known.error);
+  EXPECT_EQ(like.origin, Origin::kExtrapolated);
+  EXPECT_EQ(estimate(with_points({}), sweep(OpKind::kActivation), kComputeSms).origin,
+            Origin::kDatasheet);
+}
+
 }  // namespace
 }  // namespace towtank

@@ -1,0 +1,26 @@
+// Attention of each kind, with its norm and the residual addition. (tokens, hidden) -> (tokens,
+// hidden)
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/model/layer_ops.hpp"
+
+namespace towtank {
+
+std::vector<Op> latent_attention_ops(const LatentAttention& mla,
+                                     std::int64_t hidden,
+                                     const TokenShard& shard,
+                                     const Recipe& recipe,
+                                     LayerPass pass);
+
+/// `window`: keys that a query of this layer sees at most; 0: all.
+std::vector<Op> grouped_attention_ops(const GroupedAttention& grouped,
+                                      std::int64_t hidden,
+                                      const TokenShard& shard,
+                                      const Recipe& recipe,
+                                      LayerPass pass,
+                                      std::int64_t window);
+
+}  // namespace towtank
