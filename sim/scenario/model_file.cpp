@@ -15,9 +15,8 @@ ModelFile read_model_file(const std::string& path, const std::vector<Override>& 
   if (!mistakes.sound("model")) {  // its base could not be used: all its keys would be missing
     mistakes.throw_if_any();
   }
-  const TomlMember* const member = find_member(document, "model");
-  check(member != nullptr, "the document has a model");
-  file.model = read_model(TomlTable(member->node, "model", mistakes));
+  TomlTable root(document, "", mistakes);
+  file.model = read_model(root.table("model", "model.layers = 32"));
   Rules rules(document, mistakes);
   check_model(file.model, rules);
   mistakes.throw_if_any();

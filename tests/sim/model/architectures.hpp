@@ -79,7 +79,7 @@ inline Architecture gpt3_175b() {
   return {.name = "GPT-3 175B",
           .layers = 96,
           .hidden = 12288,
-          .dense_intermediate = 4 * 12288,
+          .dense_intermediate = 49'152,
           .vocabulary = 50257,
           .gated_mlp = false,
           .mlp_bias = true,
