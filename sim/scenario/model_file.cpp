@@ -1,7 +1,5 @@
 #include "sim/scenario/model_file.hpp"
 
-#include <utility>
-
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/model_reader.hpp"
 #include "sim/scenario/rule_book.hpp"

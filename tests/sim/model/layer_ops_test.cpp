@@ -384,7 +384,7 @@ TEST(GroupedAttention, RotatesQueriesAndKeysAndNormsThemWhereItDoes) {
     return sum;
   };
   EXPECT_EQ(columns(OpKind::kRope), (16 + 2) * 64);
-  EXPECT_EQ(columns(OpKind::kNorm), model.hidden + (16 + 2) * 64);
+  EXPECT_EQ(columns(OpKind::kNorm), model.hidden + 18L * 64);
   std::get<GroupedAttention>(model.attention).qk_norm = false;
   std::get<GroupedAttention>(model.attention).rotary = false;
   EXPECT_EQ(columns(OpKind::kRope), 0);
