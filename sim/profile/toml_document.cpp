@@ -1,10 +1,6 @@
 #include "sim/profile/toml_document.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <sstream>
 #include <utility>
 
@@ -15,10 +11,11 @@
 #define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/toml.h>
 
+#include "sim/base/document_text.hpp"
+
 namespace towtank {
 namespace {
 
-constexpr std::size_t kLargestFile = std::size_t{16} << 20;  // 16 MiB
 constexpr int kMostKeyParts = 32;
 constexpr int kDeepest = 64;  // tables and arrays inside each other
 
@@ -144,7 +141,7 @@ TomlNode& entered(TomlMembers& members, const std::string& key, const Place& pla
 }  // namespace
 
 TomlNode parse_toml(std::string_view text, const std::string& file) {
-  if (text.size() > kLargestFile) {
+  if (text.size() > kLargestDocument) {
     throw InputError({.file = file}, "the file is larger than 16 MiB", "is it the right file?");
   }
   if (const int line = line_of_endless_key(text); line > 0) {
@@ -162,17 +159,7 @@ TomlNode parse_toml(std::string_view text, const std::string& file) {
 }
 
 TomlNode read_toml_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string text;
-  std::array<char, 65536> chunk{};
-  while (stream && text.size() <= kLargestFile) {
-    stream.read(chunk.data(), chunk.size());
-    text.append(chunk.data(), static_cast<std::size_t>(stream.gcount()));
-  }
-  if (!stream.is_open() || stream.bad()) {
-    throw EnvironmentError(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  return parse_toml(text, path);
+  return parse_toml(read_document_text(path), path);
 }
 
 TomlNode parse_toml_value(std::string_view text, const Place& place) {

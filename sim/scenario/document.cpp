@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "sim/base/suggest.hpp"
+#include "sim/scenario/dotted_key.hpp"
 #include "sim/scenario/huggingface_config.hpp"
 #include "sim/scenario/json_document.hpp"
 
@@ -20,18 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kLongestChain = 8;  // bases of bases; longer is a file that names itself
-
-std::vector<std::string> split_at_dots(const std::string& key) {
-  std::vector<std::string> parts(1);
-  for (const char c : key) {
-    if (c == '.') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
 
 /// `model = "file"` becomes `model.base = "file"`.
 void spell_out_bases(TomlNode& root) {

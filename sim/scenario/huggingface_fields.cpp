@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "sim/scenario/dotted_key.hpp"
+
 namespace towtank {
 namespace {
 
@@ -130,18 +132,6 @@ bool asks_for_nothing(const JsonNode& node) {
     bool operator()(const JsonMembers& members) const { return members.empty(); }
   };
   return std::visit(Visitor(), node.value);
-}
-
-std::vector<std::string> split_at_dots(const std::string& key) {
-  std::vector<std::string> parts(1);
-  for (const char c : key) {
-    if (c == '.') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
 }
 
 }  // namespace

@@ -1,11 +1,7 @@
 #include "sim/scenario/json_document.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstddef>
-#include <cstring>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <set>
@@ -14,13 +10,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "sim/base/document_text.hpp"
 #include "sim/profile/toml_document.hpp"
 
 namespace towtank {
 namespace {
 
-constexpr std::size_t kLargestFile = std::size_t{16} << 20;  // 16 MiB
-constexpr std::size_t kDeepest = 64;                         // objects and arrays inside each other
+constexpr std::size_t kDeepest = 64;  // objects and arrays inside each other
 
 /// Walks over the text and leaves in `*reached` how far the parser has come.
 class Walk {
@@ -186,7 +182,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 JsonNode parse_json(std::string_view text, const std::string& file) {
-  if (text.size() > kLargestFile) {
+  if (text.size() > kLargestDocument) {
     throw InputError({.file = file}, "the file is larger than 16 MiB", "is it the right file?");
   }
   TreeBuilder builder(text, file);
@@ -196,17 +192,7 @@ JsonNode parse_json(std::string_view text, const std::string& file) {
 }
 
 JsonNode read_json_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string text;
-  std::array<char, 65536> chunk{};
-  while (stream && text.size() <= kLargestFile) {
-    stream.read(chunk.data(), chunk.size());
-    text.append(chunk.data(), static_cast<std::size_t>(stream.gcount()));
-  }
-  if (!stream.is_open() || stream.bad()) {
-    throw EnvironmentError(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  return parse_json(text, path);
+  return parse_json(read_document_text(path), path);
 }
 
 const JsonNode* find_field(const JsonNode& node, std::string_view key) {
