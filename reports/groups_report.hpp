@@ -15,7 +15,7 @@ struct GridReport {
   int pipeline = 1;
   int data = 1;         // ranks of a pipeline stage that work on different sequences
   int context = 1;      // ranks that share a sequence
-  int tensor = 1;       // ranks that share a layer's matrices; others are not modelled
+  int tensor = 1;       // ranks that share a layer's matrices
   int expert_data = 1;  // ranks of a pipeline stage that hold the same experts
   int expert = 1;       // ranks that share the experts of a layer
   int ranks_per_node = 1;

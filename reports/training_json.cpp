@@ -55,6 +55,8 @@ Json memory_object(const MemoryReport& memory) {
           {"fits", memory.fits},
           {"phase", memory.phase},
           {"pipeline", memory.pipeline},
+          {"moment", memory.moment},
+          {"fix", memory.fix},
           {"classes_gib", classes}};
 }
 

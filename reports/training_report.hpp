@@ -65,7 +65,9 @@ struct MemoryReport {
   bool fits = true;
   std::string phase = kMainRun;                        // of training, as its costs name it
   int pipeline = 0;                                    // the pipeline rank with the peak
+  std::string moment = {};                             // of its step: what it computes then
   std::vector<std::pair<std::string, Bytes>> classes;  // of that rank, largest first
+  std::vector<std::string> fix = {};  // the cheapest settings that make it fit, where it does not
 };
 
 /// Mean load of one kind of link over the step: of ports of a medium, or of wires of the fabric

@@ -326,6 +326,12 @@ std::string memory_overflow(const MemoryReport& memory) {
     const auto& [name, size] = memory.classes.front();
     text += fmt::format("; most of it is {} ({})", name, format_data(size));
   }
+  if (!memory.moment.empty()) {
+    text += ", the peak is in the " + memory.moment;
+  }
+  if (!memory.fix.empty()) {
+    text += fmt::format("\n  hint: it fits with {}", fmt::join(memory.fix, ", "));
+  }
   return text;
 }
 

@@ -50,6 +50,7 @@ void add_experts(CLI::App& program, Invocation& invocation);
 void add_profile(CLI::App& program, Invocation& invocation);
 void add_topology(CLI::App& program, Invocation& invocation);
 void add_network(CLI::App& program, Invocation& invocation);
+void add_validate(CLI::App& program, Invocation& invocation);
 
 /// Adds `--set key=value`, which may stand several times.
 void add_overrides(CLI::App& command, std::vector<std::string>& texts);

@@ -15,6 +15,10 @@ std::string group_name(GroupKind kind) {
       return "context";
     case GroupKind::kExpertReplicas:
       return "expert copies";
+    case GroupKind::kTensor:
+      return "tensor";
+    case GroupKind::kExpertTensor:
+      return "expert tensor";
     case GroupKind::kDenseReplicas:
       break;
   }
@@ -35,8 +39,8 @@ GridReport grid_report(const TrainingPlan& plan, const Cluster& cluster) {
   return {.pipeline = plan.pipeline,
           .data = plan.data / plan.context,
           .context = plan.context,
-          .tensor = 1,
-          .expert_data = plan.data / plan.expert,
+          .tensor = plan.tensor,
+          .expert_data = plan.positions() / (plan.expert * plan.expert_tensor),
           .expert = plan.expert,
           .ranks_per_node = cluster.gpus_per_node};
 }

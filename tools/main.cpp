@@ -132,6 +132,7 @@ int parse_and_run(int argc, const char* const* argv) {
   add_profile(program, invocation);
   add_topology(program, invocation);
   add_network(program, invocation);
+  add_validate(program, invocation);
   program.footer(kExamples);  // after the subcommands, which would inherit it
   try {
     program.parse(argc, argv);

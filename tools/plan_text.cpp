@@ -7,11 +7,21 @@
 namespace towtank {
 
 std::string plan_line(const TrainingPlan& plan) {
-  std::string line = fmt::format("PP{} x DP{}", plan.pipeline, plan.data);
-  if (plan.expert > 1) {
-    line += fmt::format(" (EP{})", plan.expert);
+  std::string line = plan.tensor > 1 ? fmt::format("TP{} x ", plan.tensor) : "";
+  line += fmt::format("PP{} x DP{}", plan.pipeline, plan.data / plan.context);
+  if (plan.context > 1) {
+    line += fmt::format(" x CP{}", plan.context);
   }
-  line += fmt::format(", ZeRO-{}, {}", plan.zero_stage, name(plan.schedule));
+  if (plan.expert > 1 || plan.expert_tensor > 1) {
+    const std::string shared =
+        plan.expert_tensor > 1 ? fmt::format(" x ETP{}", plan.expert_tensor) : "";
+    line += fmt::format(" (EP{}{})", plan.expert, shared);
+  }
+  line += fmt::format(", ZeRO-{}", plan.zero_stage);
+  if (plan.zero_stage > 0 && plan.shard > 0 && plan.shard < plan.data) {
+    line += fmt::format(" in groups of {}", plan.shard);
+  }
+  line += fmt::format(", {}", name(plan.schedule));
   if (plan.interleave > 1) {
     line += fmt::format(" with {} stages a rank", plan.interleave);
   }

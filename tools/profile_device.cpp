@@ -28,8 +28,16 @@ bool has(const std::vector<std::string>& words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
 
+/// "96gb": a variant of a GPU with other memory.
+bool is_memory(const std::string& word) {
+  return word.ends_with("gb");
+}
+
 bool may_mean(const std::vector<std::string>& device, const std::vector<std::string>& profile) {
-  if (profile.empty() || !has(device, profile.front())) {
+  const auto missing = [&device](const std::string& word) {
+    return is_memory(word) && !has(device, word);
+  };
+  if (profile.empty() || !has(device, profile.front()) || std::ranges::any_of(profile, missing)) {
     return false;
   }
   return std::ranges::all_of(std::vector<std::string>{"pcie", "nvl"}, [&](const std::string& form) {
@@ -42,16 +50,16 @@ bool may_mean(const std::vector<std::string>& device, const std::vector<std::str
 std::optional<std::string> profile_of_device(std::string_view device,
                                              std::span<const std::string> known) {
   const std::vector<std::string> words = words_of(device);
-  std::optional<std::string> found;
+  std::vector<std::string> found;
+  std::vector<std::string> of_its_memory;
   for (const std::string& profile : known) {
-    if (may_mean(words, words_of(profile))) {
-      if (found) {
-        return std::nullopt;
-      }
-      found = profile;
+    const std::vector<std::string> name = words_of(profile);
+    if (may_mean(words, name)) {
+      (std::ranges::any_of(name, is_memory) ? of_its_memory : found).push_back(profile);
     }
   }
-  return found;
+  const std::vector<std::string>& best = of_its_memory.empty() ? found : of_its_memory;
+  return best.size() == 1 ? std::optional(best.front()) : std::nullopt;
 }
 
 }  // namespace towtank

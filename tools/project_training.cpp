@@ -23,10 +23,12 @@
 #include "sim/engine/workload.hpp"
 #include "sim/model/parameters.hpp"
 #include "sim/plan/memory.hpp"
+#include "sim/plan/memory_fix.hpp"
 #include "sim/plan/stages.hpp"
 #include "sim/result/busy_links.hpp"
 #include "sim/result/critical_path.hpp"
 #include "sim/result/phases.hpp"
+#include "sim/scenario/plan_reader.hpp"
 #include "tools/data_directory.hpp"
 #include "tools/group_report.hpp"
 #include "tools/neighbour_step.hpp"
@@ -148,6 +150,25 @@ std::vector<MemoryUse> memory_uses(const Architecture& model, const TrainingPlan
   return peak_memory(model, plan, schedule_of(plan), stages_of(model, plan));
 }
 
+/// "forward pass of micro-batch 15 through stage 0"
+std::string moment_text(const Chunk& chunk) {
+  const auto pass_text = [&chunk] {
+    switch (chunk.pass) {
+      case Pass::kForward:
+        return "forward pass";
+      case Pass::kBackward:
+        return "backward pass";
+      case Pass::kBackwardInput:
+        return "input gradients";
+      case Pass::kWeight:
+        break;
+    }
+    return "weight gradients";
+  };
+  return fmt::format(
+      "{} of micro-batch {} through stage {}", pass_text(), chunk.micro_batch, chunk.stage);
+}
+
 MemoryReport memory_report(const std::string& phase,
                            const std::vector<MemoryUse>& uses,
                            const Profile& profile) {
@@ -158,12 +179,14 @@ MemoryReport memory_report(const std::string& phase,
                       .fits = worst->total() <= profile.gpu.memory,
                       .phase = phase,
                       .pipeline = static_cast<int>(worst - uses.begin()),
+                      .moment = moment_text(worst->chunk),
                       .classes = {{"weights", worst->weights},
                                   {"gradients", worst->gradients},
                                   {"optimizer states", worst->optimizer},
                                   {"activations", worst->activations},
                                   {"logits", worst->logits},
-                                  {"buffers and context", worst->working}}};
+                                  {"buffers and context", worst->working + worst->context}},
+                      .fix = {}};
   std::ranges::stable_sort(
       report.classes, std::ranges::greater{}, [](const auto& entry) { return entry.second; });
   return report;
@@ -178,11 +201,19 @@ MemoryReport worst_memory(const Scenario& scenario,
                           const std::vector<MemoryUse>& main_uses,
                           const Profile& profile) {
   MemoryReport worst = memory_report(kMainRun, main_uses, profile);
+  TrainingPlan plan = scenario.plan;
   for (const ContextExtension& extension : scenario.extensions) {
-    const auto uses = memory_uses(scenario.model, extension_plan(scenario, extension));
+    const TrainingPlan extended = extension_plan(scenario, extension);
+    const auto uses = memory_uses(scenario.model, extended);
     const MemoryReport report = memory_report(phase_name(extension), uses, profile);
     if (report.peak > worst.peak) {
       worst = report;
+      plan = extended;
+    }
+  }
+  if (!worst.fits) {
+    if (auto fix = cheapest_fix(scenario.model, plan, worst.capacity)) {
+      worst.fix = std::move(fix->settings);
     }
   }
   return worst;
@@ -377,10 +408,18 @@ void check_against_profile(const Scenario& scenario, const Profile& profile) {
                         needed),
             fmt::format("communication_sms = {} is the least", needed));
   }
-  if (plan.recipe.gemm == Precision::kFp8Block && gpu.fp8_peak <= FlopRate{}) {
+  const Precision precision = plan.recipe.gemm;
+  const bool is_fp8 = precision == Precision::kFp8Block || precision == Precision::kFp8;
+  if (is_fp8 && gpu.fp8_peak <= FlopRate{}) {
     mistake("plan.precision",
-            fmt::format("fp8-block, but {} has no FP8 tensor cores", gpu.name),
+            fmt::format("{}, but {} has no FP8 tensor cores", precision_word(precision), gpu.name),
             "use precision = \"bf16\"");
+  }
+  if (precision == Precision::kFp4 && gpu.fp4_peak <= FlopRate{}) {
+    mistake("plan.precision",
+            fmt::format("{}, but {} has no FP4 tensor cores", precision_word(precision), gpu.name),
+            gpu.fp8_peak > FlopRate{} ? "use precision = \"fp8\" or \"bf16\""
+                                      : "use precision = \"bf16\"");
   }
   if (!mistakes.empty()) {
     std::ranges::sort(mistakes);

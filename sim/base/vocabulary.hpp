@@ -13,9 +13,11 @@ enum class StreamKind {
   kExpert,    // expert-parallel dispatch and combine
   kNext,      // pipeline sends to the following pipeline rank
   kPrevious,  // pipeline sends to the preceding pipeline rank
-  kData,      // gradient and parameter collectives of the data-parallel group
+  kData,        // gradient and parameter collectives of the data-parallel group
+  kTensor,      // collectives of the ranks that share a layer's columns
+  kParameters,  // parameters gathered for the chunks that need them
 };
-inline constexpr int kStreamKinds = 5;
+inline constexpr int kStreamKinds = 7;
 
 /// What a stretch of a rank's step is for.
 enum class Phase {
@@ -47,7 +49,7 @@ inline constexpr int kMedia = 2;
 
 constexpr std::string_view name(StreamKind stream) {
   constexpr std::array<std::string_view, kStreamKinds> kNames = {
-      "compute", "expert", "pipeline-next", "pipeline-previous", "data"};
+      "compute", "expert", "pipeline-next", "pipeline-previous", "data", "tensor", "parameters"};
   return kNames[static_cast<std::size_t>(stream)];
 }
 constexpr std::string_view name(Phase phase) {

@@ -1,6 +1,8 @@
 #include "sim/engine/workload.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <variant>
 
 #include "sim/base/error.hpp"
 #include "sim/engine/simulate.hpp"
@@ -8,13 +10,34 @@
 namespace towtank {
 namespace {
 
+/// Time amid a run over the time alone.
+double slowdown(const SoftwareStack& stack, const Op& op) {
+  const bool attention =
+      op.kind == OpKind::kAttentionForward || op.kind == OpKind::kAttentionBackward;
+  return (is_compute_bound_kind(op.kind) ? stack.compute_slowdown : stack.memory_slowdown) *
+         (attention ? stack.attention_slowdown : 1.0);
+}
+
+/// Kernels that the CPU starts for an op.
+double kernels_of(const SoftwareStack& stack, const Op& op) {
+  const auto* gemm = std::get_if<GemmShape>(&op.shape);
+  return stack.launches_each_expert && gemm != nullptr && op.kind != OpKind::kBatchedGemm
+             ? static_cast<double>(std::max<std::int64_t>(gemm->groups, 1))
+             : 1.0;
+}
+
+/// As long as its kernels take, or the CPU to start them, which goes on while they run.
 Seconds cost_segment(const Segment& segment, const Simulation& simulation) {
   const int sms = sms_of_segment(simulation, segment.shares_gpu);
-  Seconds time;
+  const SoftwareStack& stack = simulation.graph->stack;
+  Seconds kernels;
+  Seconds starts;
   for (const Op& op : segment.ops) {
-    time += kernel_estimate(simulation, op, sms).time + simulation.profile->launch;
+    kernels += slowdown(stack, op) * kernel_estimate(simulation, op, sms).time +
+               simulation.profile->launch;
+    starts += kernels_of(stack, op) * stack.launch;
   }
-  return time;
+  return segment.fixed + std::max(kernels, starts);
 }
 
 WireTraffic cost_traffic(const Traffic& traffic, const Simulation& simulation) {

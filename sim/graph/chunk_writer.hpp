@@ -10,8 +10,14 @@
 
 namespace towtank {
 
-/// For each (simulated rank, stage): the last kernel that adds to the stage's gradients there.
-using GradientsReady = std::map<std::pair<int, int>, Vertex>;
+/// A stage's gradients on a rank.
+struct StageGradients {
+  Vertex ready = 0;      // the last kernel that adds to them, or their last reduction
+  bool reduced = false;  // unit by unit, while the chunks ran
+};
+
+/// By (simulated rank, stage).
+using GradientsReady = std::map<std::pair<int, int>, StageGradients>;
 
 /// Writes the programs of all simulated ranks.
 GradientsReady write_chunks(GraphWriter& writer);

@@ -53,6 +53,7 @@ GraphWriter::GraphWriter(const JobLayout& job, OpGraph& graph) : job_(job), grap
                             .members = job.classes.ranks.members[i]});
     graph_.streams.emplace_back();
   }
+  graph_.stack = job.plan.stack;
   add_ports(job.cluster, graph_);
   traffic_.emplace(job, graph_);
 }
@@ -81,6 +82,11 @@ Vertex GraphWriter::last_kernel(int sim) const {
   return graph_.streams[at(sim)][static_cast<std::size_t>(StreamKind::kCompute)].back();
 }
 
+std::optional<Vertex> GraphWriter::newest_kernel(int sim) const {
+  const auto& kernels = graph_.streams[at(sim)][static_cast<std::size_t>(StreamKind::kCompute)];
+  return kernels.empty() ? std::nullopt : std::optional(kernels.back());
+}
+
 void GraphWriter::experts(Chain& chain, TransferKind kind, bool shares_gpu) {
   const auto [entry, is_new] = repeated_.try_emplace({chain.sim, kind, shares_gpu});
   if (is_new) {
@@ -101,18 +107,61 @@ void GraphWriter::context(Chain& chain, TransferKind kind) {
 }
 
 void GraphWriter::collective(Chain& chain,
+                             StreamKind stream,
                              GroupKind of,
                              const std::vector<int>& group,
                              const ReplicaCollective& what) {
-  const TunedCollective& tuned =
-      job_.tuner->tune(what.kind, what.bytes, members_of(job_.mesh, group, job_.first_gpu));
-  for (Traffic& traffic :
-       traffic_->collective(transfer_kind(what.kind), of, rank(chain.sim), group, tuned)) {
-    const Meeting meeting = meet(chain.sim, StreamKind::kData, group_number(group));
-    traffic.led_by_another = moves_at_one_pace(traffic) && !meeting.is_first;
-    send(
-        chain, StreamKind::kData, traffic_index(chain.sim, std::move(traffic)), meeting.rendezvous);
+  const int number = group_number(group);
+  for (const PhaseTraffic& phase : phases(chain.sim, of, group, what)) {
+    const Meeting meeting = meet(chain.sim, stream, number);
+    send(chain, stream, meeting.is_first ? phase.first : phase.other, meeting.rendezvous);
   }
+}
+
+void GraphWriter::collective(Chain& chain, const LayerCollective& what, double fraction) {
+  const bool experts = what.scope == CollectiveScope::kExpertTensor;
+  const bool in_two = what.kind == Collective::kAllReduce && !job_.tuner->has_costs();
+  const std::vector<Collective> kinds =
+      in_two ? std::vector{Collective::kReduceScatter, Collective::kAllGather}
+             : std::vector{what.kind};
+  for (const Collective kind : kinds) {
+    collective(chain,
+               StreamKind::kTensor,
+               experts ? GroupKind::kExpertTensor : GroupKind::kTensor,
+               layer_group(chain.sim, what.scope),
+               {.kind = kind, .bytes = fraction * what.bytes});
+  }
+}
+
+const std::vector<int>& GraphWriter::layer_group(int sim, CollectiveScope scope) {
+  const auto [entry, is_new] = layer_groups_.try_emplace({sim, scope});
+  if (is_new) {
+    entry->second = scope == CollectiveScope::kExpertTensor
+                        ? job_.mesh.expert_tensor_group(rank(sim))
+                        : job_.mesh.tensor_group(rank(sim));
+  }
+  return entry->second;
+}
+
+const std::vector<GraphWriter::PhaseTraffic>& GraphWriter::phases(int sim,
+                                                                  GroupKind of,
+                                                                  const std::vector<int>& group,
+                                                                  const ReplicaCollective& what) {
+  const int key =
+      group_keys_.try_emplace(group, static_cast<int>(group_keys_.size())).first->second;
+  const auto [entry, is_new] = phases_.try_emplace({sim, of, key, what.kind, what.bytes});
+  if (is_new) {
+    const TunedCollective& tuned =
+        job_.tuner->tune(what.kind, what.bytes, members_of(job_.mesh, group, job_.first_gpu));
+    for (Traffic& traffic :
+         traffic_->collective(transfer_kind(what.kind), of, rank(sim), group, tuned)) {
+      PhaseTraffic phase{.first = traffic_index(sim, traffic), .other = -1};
+      traffic.led_by_another = moves_at_one_pace(traffic);
+      phase.other = traffic.led_by_another ? traffic_index(sim, std::move(traffic)) : phase.first;
+      entry->second.push_back(phase);
+    }
+  }
+  return entry->second;
 }
 
 void GraphWriter::boundary(Chain& chain, int to_rank) {

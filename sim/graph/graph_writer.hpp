@@ -11,6 +11,7 @@
 #include "sim/graph/op_graph.hpp"
 #include "sim/graph/replica_collectives.hpp"
 #include "sim/graph/traffic.hpp"
+#include "sim/graph/unit_segments.hpp"
 
 namespace towtank {
 
@@ -45,17 +46,25 @@ class GraphWriter {
   /// The newest node on the compute stream of a simulated rank, which has one.
   Vertex last_kernel(int sim) const;
 
+  bool has_kernels(int sim) const { return newest_kernel(sim).has_value(); }
+  std::optional<Vertex> newest_kernel(int sim) const;
+
   /// Dispatch or combine among the rank's expert group.
   void experts(Chain& chain, TransferKind kind, bool shares_gpu);
 
   /// Gathering of the sequence's compressed keys and values, or the return of their gradients.
   void context(Chain& chain, TransferKind kind);
 
-  /// A collective on the data stream, over the replicas in `group`.
+  /// A collective over the replicas in `group`, which includes the chain's rank.
   void collective(Chain& chain,
+                  StreamKind stream,
                   GroupKind of,
                   const std::vector<int>& group,
                   const ReplicaCollective& what);
+
+  /// A collective among the ranks that share a layer, or `fraction` of its bytes. An all-reduce of
+  /// which no cost is known is the reduce-scatter and the all-gather that a ring makes of it.
+  void collective(Chain& chain, const LayerCollective& what, double fraction = 1.0);
 
   /// A chunk's result to the same position of another pipeline rank.
   void boundary(Chain& chain, int to_rank);
@@ -73,6 +82,17 @@ class GraphWriter {
     int group = -1;    // group_number()
   };
   Repeated repeated(int sim, Traffic traffic, const std::vector<int>& group);
+  /// A phase of a collective, as the first of its members to be written sends it and as the others
+  /// do.
+  struct PhaseTraffic {
+    int first = -1;
+    int other = -1;
+  };
+  const std::vector<PhaseTraffic>& phases(int sim,
+                                          GroupKind of,
+                                          const std::vector<int>& group,
+                                          const ReplicaCollective& what);
+  const std::vector<int>& layer_group(int sim, CollectiveScope scope);
   void repeat(Chain& chain, const Repeated& what);
   void send(Chain& chain, StreamKind stream, int traffic, int rendezvous);
   int traffic_index(int sim, Traffic traffic);
@@ -88,6 +108,10 @@ class GraphWriter {
   std::optional<TrafficMaker> traffic_;  // once the graph has its ports
   std::map<std::pair<int, std::size_t>, std::vector<int>> traffics_;  // (sim, hash): equal are one
   std::map<std::vector<int>, int> groups_;                            // members -> number
+  std::map<std::vector<int>, int> group_keys_;  // members -> in which order they were first used
+  std::map<std::tuple<int, GroupKind, int, Collective, Bytes>, std::vector<PhaseTraffic>>
+      phases_;  // (sim, , group key, , )
+  std::map<std::pair<int, CollectiveScope>, std::vector<int>> layer_groups_;  // (sim, scope)
   std::map<std::map<int, int>, int> kinds_of_groups_;  // members of each class -> number
   std::map<std::tuple<int, TransferKind, bool>, Repeated> repeated_;  // sim, kind, shares_gpu
   std::map<std::pair<int, int>, int> boundaries_;                     // (sim, to rank) -> traffic

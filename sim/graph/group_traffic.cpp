@@ -21,9 +21,9 @@ int nodes_of(const Mesh& mesh, const std::vector<int>& group) {
 }
 
 GroupSet pipelines(const JobLayout& job) {
-  GroupSet result{.groups = job.plan.data, .ranks = job.plan.pipeline};
+  GroupSet result{.groups = job.plan.positions(), .ranks = job.plan.pipeline};
   std::vector<int> group(static_cast<std::size_t>(job.plan.pipeline));
-  for (int position = 0; position < job.plan.data; ++position) {
+  for (int position = 0; position < job.plan.positions(); ++position) {
     for (int pipeline = 0; pipeline < job.plan.pipeline; ++pipeline) {
       group[static_cast<std::size_t>(pipeline)] = job.mesh.rank(pipeline, position);
     }
@@ -32,12 +32,17 @@ GroupSet pipelines(const JobLayout& job) {
   return result;
 }
 
-/// Groups of so many neighbouring ranks.
-GroupSet neighbours(const JobLayout& job, int ranks) {
-  GroupSet result{.groups = job.mesh.ranks() / ranks, .ranks = ranks};
-  for (int first = 0; first < job.mesh.ranks(); first += ranks) {
-    const int nodes = job.mesh.node(first + ranks - 1) - job.mesh.node(first) + 1;
-    result.nodes = std::max(result.nodes, nodes);
+/// Groups that hold every rank once.
+template <typename GroupOf>
+GroupSet whole_groups(const JobLayout& job, GroupOf group_of) {
+  GroupSet result;
+  for (int rank = 0; rank < job.mesh.ranks(); ++rank) {
+    const std::vector<int> group = group_of(rank);
+    if (group.front() == rank) {
+      ++result.groups;
+      result.ranks = static_cast<int>(group.size());
+      result.nodes = std::max(result.nodes, nodes_of(job.mesh, group));
+    }
   }
   return result;
 }
@@ -49,13 +54,14 @@ GroupSet replicas(const JobLayout& job, GroupKind kind) {
     hosts.insert(hosts_of_stage(job.schedule, stage));
   }
   const bool dense = kind == GroupKind::kDenseReplicas;
+  const int different = dense ? job.plan.tensor : job.plan.expert * job.plan.expert_tensor;
   GroupSet result;
   for (const std::vector<int>& ranks : hosts) {
-    result.groups += dense ? 1 : job.plan.expert;
-    for (int place = 0; place < (dense ? 1 : job.plan.expert); ++place) {
+    result.groups += different;
+    for (int place = 0; place < different; ++place) {
+      const int first = job.mesh.rank(ranks.front(), place);
       const std::vector<int> group =
-          dense ? job.mesh.dense_replicas(ranks)
-                : job.mesh.expert_replicas(ranks, job.mesh.rank(ranks.front(), place));
+          dense ? job.mesh.dense_replicas(ranks, first) : job.mesh.expert_replicas(ranks, first);
       result.ranks = static_cast<int>(group.size());
       result.nodes = std::max(result.nodes, nodes_of(job.mesh, group));
     }
@@ -138,13 +144,18 @@ std::map<Kind, std::vector<RankTraffic>> traffic_of_ranks(const OpGraph& graph) 
 }  // namespace
 
 GroupSet groups_of(const JobLayout& job, GroupKind kind) {
+  const Mesh& mesh = job.mesh;
   switch (kind) {
     case GroupKind::kPipeline:
       return pipelines(job);
     case GroupKind::kExperts:
-      return neighbours(job, job.plan.expert);
+      return whole_groups(job, [&mesh](int rank) { return mesh.expert_group(rank); });
     case GroupKind::kContext:
-      return neighbours(job, job.plan.context);
+      return whole_groups(job, [&mesh](int rank) { return mesh.context_group(rank); });
+    case GroupKind::kTensor:
+      return whole_groups(job, [&mesh](int rank) { return mesh.tensor_group(rank); });
+    case GroupKind::kExpertTensor:
+      return whole_groups(job, [&mesh](int rank) { return mesh.expert_tensor_group(rank); });
     case GroupKind::kExpertReplicas:
     case GroupKind::kDenseReplicas:
       break;

@@ -1,6 +1,7 @@
 #include "sim/graph/job_layout.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -18,11 +19,16 @@ namespace {
 struct Kinship {
   int pipeline = 1;
   int data = 1;
+  int tensor = 1;
   int expert = 1;
+  int expert_tensor = 1;
   int context = 1;
+  int shard = 0;
   ScheduleKind schedule = ScheduleKind::k1F1B;
   int interleave = 1;
   int zero_stage = 1;
+  std::int64_t tokens = 0;  // of the tensor ranks' collectives, whose algorithm depends on it
+  std::array<bool, 3> by_unit = {};  // plan features that change the groups' collectives
   CollectivePlan collectives;
   std::vector<std::uint64_t> attributes;
 
@@ -32,11 +38,18 @@ struct Kinship {
 Kinship kinship(const JobLayout& job) {
   return {.pipeline = job.plan.pipeline,
           .data = job.plan.data,
+          .tensor = job.plan.tensor,
           .expert = job.plan.expert,
+          .expert_tensor = job.plan.expert_tensor,
           .context = job.plan.context,
+          .shard = job.plan.shard,
           .schedule = job.plan.schedule,
           .interleave = job.plan.interleave,
           .zero_stage = job.plan.zero_stage,
+          .tokens = job.plan.tensor > 1 ? job.plan.tokens_per_rank() : 0,
+          .by_unit = {job.plan.overlap.gradients,
+                      job.plan.overlap.parameters,
+                      job.plan.sequence_parallel},
           .collectives = job.plan.collectives,
           .attributes = rank_attributes(job)};
 }

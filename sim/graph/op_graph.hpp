@@ -13,6 +13,7 @@
 #include "sim/base/units.hpp"
 #include "sim/base/vocabulary.hpp"
 #include "sim/model/op.hpp"
+#include "sim/plan/software_stack.hpp"
 
 namespace towtank {
 
@@ -21,6 +22,7 @@ struct Segment {
   std::string name;  // "attention forward", "experts weight", ...
   std::vector<Op> ops;
   bool shares_gpu = false;  // communication kernels hold some SMs meanwhile
+  Seconds fixed = {};       // besides its kernels: when the GPU does nothing
 };
 
 /// Something that flows fill: one direction of a rank's port, or of a cable of the fabric. Folded,
@@ -71,8 +73,10 @@ enum class GroupKind {
   kContext,         // share a sequence
   kExpertReplicas,  // hold the same experts
   kDenseReplicas,   // hold the same of all other parameters
+  kTensor,          // share every linear layer
+  kExpertTensor,    // share every routed expert
 };
-inline constexpr int kGroupKinds = 5;
+inline constexpr int kGroupKinds = 7;
 
 /// What a collective's algorithm and protocol cost besides the bytes that they move.
 struct CollectiveCost {
@@ -136,6 +140,7 @@ struct SimulatedRank {
 };
 
 struct OpGraph {
+  SoftwareStack stack = {};  // that runs the kernels, of all ranks
   std::vector<SimulatedRank> ranks;
   std::vector<Wire> wires;  // the ports of each rank in turn (see ports.hpp), then the fabric's
   std::vector<Segment> segments;

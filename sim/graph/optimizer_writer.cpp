@@ -3,25 +3,19 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "sim/graph/parameter_buckets.hpp"
 #include "sim/graph/replica_collectives.hpp"
 #include "sim/plan/parameter_shards.hpp"
 
 namespace towtank {
 namespace {
 
-/// Parameters on one rank that the same ranks hold: a stage's dense ones, or its experts there.
-struct Replica {
-  GroupKind kind = GroupKind::kDenseReplicas;
-  double parameters = 0.0;
-  double in_fp8 = 0.0;  // of them, in an FP8 recipe
-  std::vector<int> group;
-};
-
 /// One stage on one rank.
 struct StageReplicas {
-  Vertex ready = 0;  // when its gradients are complete
-  Replica experts;
-  Replica dense;
+  Vertex ready = 0;      // when its gradients are complete
+  bool reduced = false;  // they are reduced by then
+  StageParameters parameters;
+  std::vector<ReplicaGroup> groups;  // first of the experts, then of all other parameters
 };
 
 /// The stages of a simulated rank in the order in which their gradients become ready.
@@ -30,26 +24,37 @@ std::vector<StageReplicas> replicas(const GraphWriter& writer,
                                     int sim) {
   const JobLayout& job = writer.job();
   std::vector<StageReplicas> result;
-  for (const auto& [key, vertex] : ready) {
+  for (const auto& [key, gradients] : ready) {
     const auto [owner, stage] = key;
     if (owner != sim) {
       continue;
     }
-    const StageParameters parameters =
+    StageReplicas& own = result.emplace_back();
+    own.ready = gradients.ready;
+    own.reduced = gradients.reduced;
+    own.parameters =
         stage_parameters(job.model, job.plan, job.stages[static_cast<std::size_t>(stage)]);
     const std::vector<int> hosts = hosts_of_stage(job.schedule, stage);
-    result.push_back({.ready = vertex,
-                      .experts = {.kind = GroupKind::kExpertReplicas,
-                                  .parameters = parameters.experts,
-                                  .in_fp8 = parameters.experts,
-                                  .group = job.mesh.expert_replicas(hosts, writer.rank(sim))},
-                      .dense = {.kind = GroupKind::kDenseReplicas,
-                                .parameters = parameters.dense,
-                                .in_fp8 = parameters.dense - parameters.high_precision,
-                                .group = job.mesh.dense_replicas(hosts)}});
+    for (const GroupKind kind : {GroupKind::kExpertReplicas, GroupKind::kDenseReplicas}) {
+      for (ReplicaGroup& group : replica_groups(job.plan,
+                                                job.mesh,
+                                                hosts,
+                                                writer.rank(sim),
+                                                own.parameters,
+                                                kind,
+                                                job.tuner->has_costs())) {
+        own.groups.push_back(std::move(group));
+      }
+    }
   }
   std::ranges::sort(result, {}, &StageReplicas::ready);
   return result;
+}
+
+/// Ranks that share the optimizer states of a kind of parameters: the first group's.
+double owners(const StageReplicas& stage, GroupKind kind) {
+  const auto group = std::ranges::find(stage.groups, kind, &ReplicaGroup::kind);
+  return static_cast<double>(group->ranks.size());
 }
 
 class OptimizerWriter {
@@ -57,22 +62,23 @@ class OptimizerWriter {
   OptimizerWriter(GraphWriter& writer, const JobLayout& job)
       : writer_(writer), job_(job), sharded_(job.plan.zero_stage > 0) {}
 
-  void reduce(Chain& chain, const Replica& replica) {
-    for (const ReplicaCollective& collective : collectives(replica).of_gradients) {
-      writer_.collective(chain, replica.kind, replica.group, collective);
+  void reduce(Chain& chain, const StageReplicas& stage) {
+    for (const ReplicaGroup& group : stage.groups) {
+      for (const ReplicaCollective& collective : group.collectives.of_gradients) {
+        writer_.collective(chain, StreamKind::kData, group.kind, group.ranks, collective);
+      }
     }
   }
 
   void update(Chain& chain, const std::vector<StageReplicas>& stages) {
     double parameters = 0.0;
     for (const StageReplicas& stage : stages) {
-      for (const Replica* replica : {&stage.experts, &stage.dense}) {
-        const double owners = sharded_ ? static_cast<double>(replica->group.size()) : 1.0;
-        parameters += replica->parameters / owners;
-      }
+      const StageParameters& own = stage.parameters;
+      parameters += own.experts / (sharded_ ? owners(stage, GroupKind::kExpertReplicas) : 1.0) +
+                    own.dense / (sharded_ ? owners(stage, GroupKind::kDenseReplicas) : 1.0);
     }
     const Op adamw{.kind = OpKind::kAdamW,
-                   .precision = Precision::kFp32,
+                   .precision = job_.plan.recipe.moments,
                    .shape = SweepShape{static_cast<std::int64_t>(parameters), 1}};
     writer_.compute(
         chain, writer_.add_segment({.name = "optimizer", .ops = {adamw}, .shares_gpu = false}));
@@ -80,37 +86,46 @@ class OptimizerWriter {
 
   void gather(Chain& chain, const std::vector<StageReplicas>& stages) {
     for (const StageReplicas& stage : stages) {
-      for (const Replica* replica : {&stage.experts, &stage.dense}) {
-        for (const ReplicaCollective& collective : collectives(*replica).of_parameters) {
-          writer_.collective(chain, replica->kind, replica->group, collective);
+      for (const ReplicaGroup& group : stage.groups) {
+        for (const ReplicaCollective& collective : group.collectives.of_parameters) {
+          writer_.collective(chain, StreamKind::kData, group.kind, group.ranks, collective);
         }
       }
     }
   }
 
-  /// FP8 recipes keep the linear layers' parameters quantised for the next step's GEMMs.
+  /// What a step costs outside its kernels.
+  void pause(Chain& chain) {
+    if (job_.plan.stack.step_overhead > Seconds()) {
+      const Segment pause{
+          .name = "step overhead", .ops = {}, .fixed = job_.plan.stack.step_overhead};
+      writer_.compute(chain, writer_.add_segment(pause));
+    }
+  }
+
+  /// Quantised recipes keep the linear layers' parameters quantised for the next step's GEMMs;
+  /// where GEMMs want both operands along the reduction, their transposes as well.
   void quantize(Chain& chain, const std::vector<StageReplicas>& stages) {
-    if (job_.plan.recipe.gemm != Precision::kFp8Block) {
+    const Precision precision = job_.plan.recipe.gemm;
+    if (precision == Precision::kBf16) {
       return;
     }
     double parameters = 0.0;
     for (const StageReplicas& stage : stages) {
-      parameters += stage.experts.in_fp8 + stage.dense.in_fp8;
+      const StageParameters& own = stage.parameters;
+      parameters += own.experts + own.dense - own.high_precision;
     }
     const auto rows = static_cast<std::int64_t>(parameters) / job_.model.hidden;
-    const Op cast{.kind = OpKind::kQuantize,
-                  .precision = Precision::kFp8Block,
-                  .shape = SweepShape{rows, job_.model.hidden}};
+    const Op cast{
+        .kind = precision == Precision::kFp8Block ? OpKind::kQuantize : OpKind::kTransposeQuantize,
+        .precision = precision,
+        .shape = SweepShape{rows, job_.model.hidden}};
     writer_.compute(chain,
                     writer_.add_segment(
                         {.name = "parameter quantisation", .ops = {cast}, .shares_gpu = false}));
   }
 
  private:
-  ReplicaCollectives collectives(const Replica& replica) const {
-    return replica_collectives(job_.plan, replica.parameters, job_.tuner->has_costs());
-  }
-
   GraphWriter& writer_;
   const JobLayout& job_;
   bool sharded_;
@@ -128,8 +143,9 @@ void write_optimizer(GraphWriter& writer, const GradientsReady& ready) {
     slot_of_rank.push_back(writer.add_slot({.rank = sim, .phase = Phase::kOptimizer}));
     for (const StageReplicas& stage : of_rank.back()) {
       Chain chain{.sim = sim, .slot = slot_of_rank.back(), .last = stage.ready, .waits = {}};
-      optimizer.reduce(chain, stage.experts);
-      optimizer.reduce(chain, stage.dense);
+      if (!stage.reduced) {
+        optimizer.reduce(chain, stage);
+      }
       reduced.push_back(*chain.last);
     }
   }
@@ -138,8 +154,11 @@ void write_optimizer(GraphWriter& writer, const GradientsReady& ready) {
     const auto index = static_cast<std::size_t>(sim);
     Chain chain{.sim = sim, .slot = slot_of_rank[index], .last = norm, .waits = {}};
     optimizer.update(chain, of_rank[index]);
-    optimizer.gather(chain, of_rank[index]);
+    if (!gathers_by_unit(writer.job().plan)) {
+      optimizer.gather(chain, of_rank[index]);
+    }
     optimizer.quantize(chain, of_rank[index]);
+    optimizer.pause(chain);
   }
 }
 

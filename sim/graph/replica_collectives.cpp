@@ -2,13 +2,48 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <map>
 #include <utility>
 
 namespace towtank {
 namespace {
 
-constexpr Bytes kGradient{4.0};
 constexpr Bytes kParameter{2.0};
+
+Bytes gradient(const Recipe& recipe) {
+  return recipe.gradients == Precision::kFp32 ? Bytes(4.0) : Bytes(2.0);
+}
+
+/// Ranks of `replicas` that share a part: those whose positions fall into the same run of
+/// plan.shard data ranks. And those that have the same shard of the other parts.
+struct Parts {
+  std::vector<int> sharers;
+  std::vector<int> copies;
+};
+
+Parts parts(const TrainingPlan& plan,
+            const Mesh& mesh,
+            const std::vector<int>& replicas,
+            int rank) {
+  const int run = plan.shard * plan.tensor;
+  const auto part_of = [&](int other) {
+    return std::pair(mesh.pipeline(other), mesh.position(other) / run);
+  };
+  Parts result;
+  std::map<std::pair<int, int>, int> seen;  // of each part, members so far
+  std::map<int, int> place;                 // of each replica in its part
+  for (const int other : replicas) {
+    place[other] = seen[part_of(other)]++;
+    if (part_of(other) == part_of(rank)) {
+      result.sharers.push_back(other);
+    }
+  }
+  std::ranges::copy_if(replicas, std::back_inserter(result.copies), [&](int other) {
+    return place[other] == place[rank];
+  });
+  return result;
+}
 
 bool same_legs(const Convoy& a, const Convoy& b) {
   return a.medium == b.medium &&
@@ -63,7 +98,7 @@ ReplicaCollectives replica_collectives(const TrainingPlan& plan, double paramete
   if (parameters <= 0.0) {  // of experts in a stage without them
     return {};
   }
-  const Bytes gradients = parameters * kGradient;
+  const Bytes gradients = parameters * gradient(plan.recipe);
   if (plan.zero_stage > 0) {
     return {.of_gradients = {{Collective::kReduceScatter, gradients}},
             .of_parameters = {{Collective::kAllGather, parameters * kParameter}}};
@@ -76,12 +111,31 @@ ReplicaCollectives replica_collectives(const TrainingPlan& plan, double paramete
           .of_parameters = {}};
 }
 
-ReplicaCollectives replica_collectives(const TrainingPlan& plan,
-                                       const StageParameters& parameters,
-                                       GroupKind kind,
-                                       bool costs) {
-  return replica_collectives(
-      plan, kind == GroupKind::kExpertReplicas ? parameters.experts : parameters.dense, costs);
+std::vector<ReplicaGroup> replica_groups(const TrainingPlan& plan,
+                                         const Mesh& mesh,
+                                         const std::vector<int>& hosts,
+                                         int rank,
+                                         const StageParameters& parameters,
+                                         GroupKind kind,
+                                         bool costs) {
+  const bool dense = kind == GroupKind::kDenseReplicas;
+  std::vector<int> replicas =
+      dense ? mesh.dense_replicas(hosts, rank) : mesh.expert_replicas(hosts, rank);
+  const double count = dense ? parameters.dense : parameters.experts;
+  if (plan.zero_stage == 0 || plan.shard == 0 || plan.shard == plan.data) {
+    return {{.kind = kind,
+             .ranks = std::move(replicas),
+             .collectives = replica_collectives(plan, count, costs)}};
+  }
+  Parts among = parts(plan, mesh, replicas, rank);
+  TrainingPlan whole = plan;
+  whole.zero_stage = 0;
+  const double shard = count / static_cast<double>(among.sharers.size());
+  ReplicaCollectives copies = replica_collectives(whole, shard, costs);
+  return {{.kind = kind,
+           .ranks = std::move(among.sharers),
+           .collectives = replica_collectives(plan, count, costs)},
+          {.kind = kind, .ranks = std::move(among.copies), .collectives = std::move(copies)}};
 }
 
 std::vector<Member> members_of(const Mesh& mesh, const std::vector<int>& group, int first_gpu) {

@@ -19,8 +19,7 @@ struct ReplicaCollective {
   Bytes bytes;
 };
 
-/// In the order in which they run. Gradients are FP32 (DeepSeek-V3 report, section 3.3.3),
-/// parameters BF16.
+/// In the order in which they run. Gradients are in the recipe's precision, parameters BF16.
 struct ReplicaCollectives {
   std::vector<ReplicaCollective> of_gradients;
   std::vector<ReplicaCollective> of_parameters;
@@ -31,11 +30,24 @@ struct ReplicaCollectives {
 /// else as the reduce-scatter and the all-gather that a ring makes of it.
 ReplicaCollectives replica_collectives(const TrainingPlan& plan, double parameters, bool costs);
 
-/// The same of a stage's dense parameters or experts.
-ReplicaCollectives replica_collectives(const TrainingPlan& plan,
-                                       const StageParameters& parameters,
-                                       GroupKind kind,
-                                       bool costs);
+/// Ranks that hold the same parameters, or in part share them, and what they do together.
+struct ReplicaGroup {
+  GroupKind kind = GroupKind::kDenseReplicas;
+  std::vector<int> ranks;  // ascending
+  ReplicaCollectives collectives;
+};
+
+/// What `rank`, one of those that hold a stage's dense parameters or experts, does with the other
+/// replicas in `hosts` (pipeline ranks). Sharded over part of the replicas only (plan.shard), it
+/// reduces and gathers among the ranks of its shards, and adds its shard up with those of the other
+/// parts in between (HSDP, arXiv 2304.11277).
+std::vector<ReplicaGroup> replica_groups(const TrainingPlan& plan,
+                                         const Mesh& mesh,
+                                         const std::vector<int>& hosts,
+                                         int rank,
+                                         const StageParameters& parameters,
+                                         GroupKind kind,
+                                         bool costs);
 
 /// Ranks as members of a collective: `first_gpu` is that of rank 0.
 std::vector<Member> members_of(const Mesh& mesh, const std::vector<int>& group, int first_gpu);

@@ -18,6 +18,16 @@ namespace {
 
 constexpr Bytes kBf16{2.0};
 
+/// Of the keys and values that a token leaves, the part that one of `tensor` ranks needs: latents
+/// are whole on each, heads are shared, and where there are fewer of them each has one.
+std::int64_t key_value_width_of_rank(const Attention& attention, int tensor) {
+  const std::int64_t width = key_value_width(attention);
+  if (const auto* grouped = std::get_if<GroupedAttention>(&attention)) {
+    return std::max(width / tensor, width / grouped->kv_heads);
+  }
+  return width;
+}
+
 }  // namespace
 
 Traffic TrafficMaker::experts(TransferKind kind, int rank, bool shares_gpu) const {
@@ -29,11 +39,14 @@ Traffic TrafficMaker::experts(TransferKind kind, int rank, bool shares_gpu) cons
     uneven_experts(kind, rank, *uneven, group, traffic.flows);
     return traffic;
   }
-  const ExpertTraffic copies = expert_traffic(job_.model.moe, group_shape(job_.mesh, group));
+  const GroupShape shape = group_shape(job_.mesh, group);
+  const ExpertTraffic copies = job_.plan.forwards_in_node
+                                   ? expert_traffic(job_.model.moe, shape)
+                                   : separate_expert_traffic(job_.model.moe, shape);
   const Bytes token = kind == TransferKind::kDispatch
                           ? dispatched_copy(job_.plan.recipe, job_.model.hidden)
                           : combined_copy(job_.model.hidden);
-  const Bytes tokens = static_cast<double>(job_.plan.tokens_per_rank()) * token;
+  const Bytes tokens = static_cast<double>(job_.plan.own_tokens()) * token;
   const Peers to = GroupLayout(job_.mesh, group).peers(rank);
   fan_out(rank,
           to.remote,
@@ -50,7 +63,7 @@ void TrafficMaker::uneven_experts(TransferKind kind,
                                   const std::vector<int>& group,
                                   std::vector<Flow>& flows) const {
   const PairBytes& pairs = kind == TransferKind::kDispatch ? uneven.dispatch : uneven.combine;
-  const auto place = static_cast<std::size_t>(rank - group.front());
+  const std::size_t place = job_.experts->place(rank);
   std::map<std::pair<Medium, Bytes>, std::vector<int>> destinations;
   for (std::size_t other = 0; other < group.size(); ++other) {
     destinations[{Medium::kNic, pairs.over_nic(place, other)}].push_back(group[other]);
@@ -64,8 +77,10 @@ void TrafficMaker::uneven_experts(TransferKind kind,
 }
 
 Traffic TrafficMaker::boundary(int rank, int to) const {
-  const double elements =
-      static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(job_.model.hidden);
+  // Tensor ranks send a part each: with sequence parallelism they have no more, and without it all
+  // have all (Megatron-LM's scatter-gather of pipeline transfers, arXiv 2104.04473, section 4.1).
+  const double elements = static_cast<double>(job_.plan.tokens_per_rank()) / job_.plan.tensor *
+                          static_cast<double>(job_.model.hidden);
   const bool near = job_.mesh.node(rank) == job_.mesh.node(to);
   Traffic traffic{.name = "pipeline",
                   .kind = TransferKind::kPointToPoint,
@@ -80,7 +95,7 @@ Traffic TrafficMaker::boundary(int rank, int to) const {
 
 Traffic TrafficMaker::context(TransferKind kind, int rank) const {
   const std::vector<int> group = job_.mesh.context_group(rank);
-  const std::int64_t width = key_value_width(job_.model.attention);
+  const std::int64_t width = key_value_width_of_rank(job_.model.attention, job_.plan.tensor);
   const Bytes own =
       static_cast<double>(job_.plan.tokens_per_rank()) * static_cast<double>(width) * kBf16;
   const GroupLayout layout(job_.mesh, group);

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -13,9 +14,10 @@
 #include "sim/base/vocabulary.hpp"
 #include "sim/collective/convoys.hpp"
 #include "sim/graph/group_ways.hpp"
+#include "sim/graph/parameter_buckets.hpp"
 #include "sim/graph/replica_collectives.hpp"
+#include "sim/graph/unit_segments.hpp"
 #include "sim/plan/group_layout.hpp"
-#include "sim/plan/parameter_shards.hpp"
 
 namespace towtank {
 namespace {
@@ -53,7 +55,39 @@ std::vector<int> signature(const Program& program) {
 }
 
 /// Relations of different kinds, and of different stages.
-enum class Relation { kExperts, kContext, kDenseReplicas, kExpertReplicas, kOnwards, kBack };
+enum class Relation {
+  kExperts,
+  kContext,
+  kDenseReplicas,
+  kExpertReplicas,
+  kOnwards,
+  kBack,
+  kTensor,
+  kExpertTensor
+};
+
+/// What the ranks that share layers' columns run in a step, each size once. Of balanced experts:
+/// sizes change how late a collective is, not who takes part.
+ReplicaCollectives layer_collectives(const JobLayout& job, CollectiveScope scope) {
+  std::set<Unit> units;
+  for (const Stage& stage : job.stages) {
+    units.insert(stage.units.begin(), stage.units.end());
+  }
+  const TokenShard shard = job.plan.token_shard(job.model.moe.experts, job.model.moe.top_k);
+  std::set<LayerCollective> distinct;
+  for (const Unit& unit : units) {
+    for (const LayerCollective& what : collectives_of(unit, job.model, shard, job.plan.recipe)) {
+      if (what.scope == scope) {
+        distinct.insert(what);
+      }
+    }
+  }
+  ReplicaCollectives result;
+  for (const LayerCollective& what : distinct) {
+    result.of_parameters.push_back({.kind = what.kind, .bytes = what.bytes});
+  }
+  return result;
+}
 
 /// Writes the relations of a training step down, group by group.
 class RelationWriter {
@@ -112,21 +146,29 @@ class RelationWriter {
 
   /// Those who hold the same parameters of a stage.
   void write_replicas(int stage) {
+    write_replicas(stage, Relation::kDenseReplicas, GroupKind::kDenseReplicas);
+    write_replicas(stage, Relation::kExpertReplicas, GroupKind::kExpertReplicas);
+  }
+
+  void write_replicas(int stage, Relation relation, GroupKind kind) {
     const std::vector<int> hosts = hosts_of_stage(schedule_, stage);
-    const StageParameters parameters =
-        stage_parameters(job_.model, job_.plan, job_.stages[at(stage)]);
-    const auto collectives = [&](GroupKind kind) {
-      return replica_collectives(job_.plan, parameters, kind, job_.tuner->has_costs());
-    };
-    write_collectives(Relation::kDenseReplicas,
-                      stage,
-                      mesh_.dense_replicas(hosts),
-                      collectives(GroupKind::kDenseReplicas));
-    for (const int rank : mesh_.expert_group(mesh_.rank(hosts.front(), 0))) {
-      write_collectives(Relation::kExpertReplicas,
-                        stage,
-                        mesh_.expert_replicas(hosts, rank),
-                        collectives(GroupKind::kExpertReplicas));
+    const bool dense = kind == GroupKind::kDenseReplicas;
+    const int stride = dense ? job_.plan.tensor : job_.plan.expert * job_.plan.expert_tensor;
+    const bool in_parts = job_.plan.shard > 0 && job_.plan.zero_stage > 0;
+    for (int place = 0; place < stride; ++place) {
+      const int first = mesh_.rank(hosts.front(), place);
+      std::vector<int> members = {first};
+      if (in_parts) {
+        members = dense ? mesh_.dense_replicas(hosts, first) : mesh_.expert_replicas(hosts, first);
+      }
+      std::set<std::vector<int>> written;
+      for (const int member : members) {
+        for (const ReplicaGroup& group : collectives_of_stage(job_, stage, member, kind)) {
+          if (written.insert(group.ranks).second) {
+            write_collectives(relation, stage, group.ranks, group.collectives);
+          }
+        }
+      }
     }
   }
 
@@ -209,14 +251,38 @@ class RelationWriter {
   void write_token_groups() {
     write_exchanges(Relation::kExperts, [this](int rank) { return mesh_.expert_group(rank); });
     write_exchanges(Relation::kContext, [this](int rank) { return mesh_.context_group(rank); });
+    write_layer_groups(Relation::kTensor, CollectiveScope::kTensor, [this](int rank) {
+      return mesh_.tensor_group(rank);
+    });
+    write_layer_groups(Relation::kExpertTensor, CollectiveScope::kExpertTensor, [this](int rank) {
+      return mesh_.expert_tensor_group(rank);
+    });
   }
 
-  /// Everybody inside a node, and those at the same place on the other nodes. Groups are made of
-  /// neighbouring ranks.
+  /// Those who share a layer's columns. What they send each other, all groups alike, is that of all
+  /// units; unequal experts change how much, which ranks' attributes tell.
+  template <typename GroupOf>
+  void write_layer_groups(Relation relation, CollectiveScope scope, GroupOf group_of) {
+    const ReplicaCollectives collectives = layer_collectives(job_, scope);
+    if (collectives.of_parameters.empty()) {
+      return;
+    }
+    for (int rank = 0; rank < mesh_.ranks(); ++rank) {
+      const std::vector<int> group = group_of(rank);
+      if (group.front() == rank) {
+        write_collectives(relation, 0, group, collectives);
+      }
+    }
+  }
+
+  /// Everybody inside a node, and those at the same place on the other nodes.
   template <typename GroupOf>
   void write_exchanges(Relation relation, GroupOf group_of) {
-    for (int first = 0; first < mesh_.ranks();) {
+    for (int first = 0; first < mesh_.ranks(); ++first) {
       const std::vector<int> group = group_of(first);
+      if (group.front() != first) {
+        continue;
+      }
       add_group(relation, 0, group);
       const bool experts = relation == Relation::kExperts && experts_ != nullptr;
       if (const UnevenGroup* uneven = experts ? experts_->of(first) : nullptr) {
@@ -224,7 +290,6 @@ class RelationWriter {
       } else {
         write_group(relation, GroupLayout(mesh_, group));
       }
-      first = group.back() + 1;
     }
   }
 
@@ -363,7 +428,7 @@ class RelationWriter {
   }
 
   static int label(Relation relation, int stage, Medium medium) {
-    constexpr int kRelations = 6;
+    constexpr int kRelations = 8;
     return (stage * kRelations + static_cast<int>(relation)) * kMedia + static_cast<int>(medium);
   }
 

@@ -47,7 +47,7 @@ UnevenGroup uneven_group(const Architecture& model,
                          const TrainingPlan& plan,
                          const GroupShape& shape) {
   const Visits visits = visits_in(model.moe, shape, plan.expert_plan);
-  const auto tokens = static_cast<double>(plan.tokens_per_rank());
+  const auto tokens = static_cast<double>(plan.own_tokens());
   const std::vector<double> sources(static_cast<std::size_t>(shape.size()), tokens);
   const auto bytes = [&](Bytes copy) {
     return dispatch_bytes(shape, sources, visits.of_ranks, visits.of_nodes, copy);
@@ -57,7 +57,7 @@ UnevenGroup uneven_group(const Architecture& model,
                      .combine = reversed(bytes(combined_copy(model.hidden)))};
   result.rows.reserve(visits.copies.size());
   for (const double copies : visits.copies) {
-    result.rows.push_back(copies * tokens * shape.size());
+    result.rows.push_back(copies * tokens * shape.size() * plan.expert_tensor);
   }
   return result;
 }
@@ -70,11 +70,14 @@ std::optional<UnevenExperts> uneven_experts(const Architecture& model,
   if (model.moe.experts == 0) {
     return std::nullopt;
   }
-  UnevenExperts result{.kinds = {}, .kind_of = {}, .ranks = plan.expert};
+  UnevenExperts result{
+      .kinds = {}, .kind_of = {}, .ranks = plan.expert, .stride = plan.expert_tensor};
   std::vector<GroupShape> shapes;  // of the kinds; there are as many as places to start on a node
   result.kind_of.reserve(static_cast<std::size_t>(mesh.ranks() / plan.expert));
   const bool balanced = is_balanced_routing(plan.expert_plan);
-  for (int rank = 0; rank < mesh.ranks(); rank += plan.expert) {
+  const int block = plan.expert * plan.expert_tensor;
+  for (int group = 0; group < mesh.ranks() / plan.expert; ++group) {
+    const int rank = group / plan.expert_tensor * block + group % plan.expert_tensor;
     GroupShape shape = group_shape(mesh, mesh.expert_group(rank));
     if (balanced && is_visited_evenly(model.moe, shape)) {
       result.kind_of.push_back(-1);

@@ -1,7 +1,13 @@
 #include "sim/graph/unit_segments.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
+
+#include "sim/base/error.hpp"
 
 namespace towtank {
 namespace {
@@ -66,33 +72,130 @@ std::string unit_name(const Unit& unit) {
   return unit.window > 0 ? kind + " with a window" : kind;
 }
 
+Collective collective_kind(OpKind kind) {
+  switch (kind) {
+    case OpKind::kAllGather:
+      return Collective::kAllGather;
+    case OpKind::kReduceScatter:
+      return Collective::kReduceScatter;
+    default:
+      check(kind == OpKind::kAllReduce, "layers gather, scatter or reduce");
+      return Collective::kAllReduce;
+  }
+}
+
+LayerCollective layer_collective(const Op& op) {
+  const auto& shape = std::get<CollectiveShape>(op.shape);
+  return {.kind = collective_kind(op.kind),
+          .bytes = static_cast<double>(shape.bytes) * byte,
+          .scope = shape.scope};
+}
+
+bool is_gemm(const Op& op) {
+  return op.kind == OpKind::kGemm || op.kind == OpKind::kGroupedGemm;
+}
+
+/// Cuts a list of operations into pieces.
+class PartMaker {
+ public:
+  PartMaker(std::string name, const UnitCut& cut, std::vector<Segment>& segments)
+      : name_(std::move(name)), cut_(cut), segments_(segments) {}
+
+  Part make(std::span<const Op> ops) {
+    auto next = ops.begin();
+    while (next != ops.end()) {
+      if (is_layer_collective(*next)) {
+        part_.push_back({.collective = layer_collective(*next),
+                         .beside = scatters_beside_ ? Beside::kPrevious : Beside::kNothing});
+        scatters_beside_ = false;
+        ++next;
+        continue;
+      }
+      const auto end = std::find_if(next, ops.end(), is_layer_collective);
+      add_kernels({next, end}, end != ops.end() && end->kind == OpKind::kReduceScatter);
+      next = end;
+    }
+    return std::move(part_);
+  }
+
+ private:
+  /// Kernels between two collectives. Where these overlap, the first GEMM runs beside the gather
+  /// before it and the last one beside the scatter after it; one GEMM alone is beside the gather.
+  void add_kernels(std::span<const Op> ops, bool before_scatter) {
+    const auto gemms = std::ranges::count_if(ops, is_gemm);
+    const bool after = cut_.overlaps_columns && gemms > 0 && !part_.empty() &&
+                       part_.back().collective.kind == Collective::kAllGather;
+    if (after) {
+      part_.back().beside = Beside::kNext;
+      const auto first = std::ranges::find_if(ops, is_gemm) + 1;
+      add_segment({ops.begin(), first});
+      ops = {first, ops.end()};
+    }
+    if (cut_.overlaps_columns && before_scatter && gemms > (after ? 1 : 0)) {
+      const auto behind = std::find_if(ops.rbegin(), ops.rend(), is_gemm).base();
+      add_segment({ops.begin(), behind - 1});
+      add_segment({behind - 1, ops.end()});
+      scatters_beside_ = true;
+      return;
+    }
+    add_segment(ops);
+  }
+
+  void add_segment(std::span<const Op> ops) {
+    if (ops.empty()) {
+      return;
+    }
+    part_.push_back({.segment = static_cast<int>(segments_.size())});
+    segments_.push_back(
+        {.name = name_, .ops = {ops.begin(), ops.end()}, .shares_gpu = cut_.shares_gpu});
+  }
+
+  std::string name_;
+  const UnitCut& cut_;
+  std::vector<Segment>& segments_;
+  Part part_;
+  bool scatters_beside_ = false;
+};
+
 }  // namespace
 
-UnitSegments add_unit_segments(const Unit& unit,
-                               const Architecture& model,
-                               const TokenShard& shard,
-                               const Recipe& recipe,
-                               bool shares_gpu,
-                               std::vector<Segment>& segments) {
-  const auto add = [&](std::string_view part, std::vector<Op> ops) {
-    if (ops.empty()) {
-      return -1;
-    }
-    segments.push_back({.name = unit_name(unit) + " " + std::string(part),
-                        .ops = std::move(ops),
-                        .shares_gpu = shares_gpu});
-    return static_cast<int>(segments.size()) - 1;
+UnitParts add_unit_parts(const Unit& unit,
+                         const Architecture& model,
+                         const TokenShard& shard,
+                         const Recipe& recipe,
+                         const UnitCut& cut,
+                         std::vector<Segment>& segments) {
+  const auto add = [&](std::string_view part, const std::vector<Op>& ops) {
+    return PartMaker(unit_name(unit) + " " + std::string(part), cut, segments).make(ops);
   };
-  Parts forward = parts(unit, model, shard, recipe, LayerPass::kForward);
-  Parts input = parts(unit, model, shard, recipe, LayerPass::kInputGradient);
-  Parts weight = parts(unit, model, shard, recipe, LayerPass::kWeightGradient);
-  return {
-      .attention_forward = add("attention forward", std::move(forward.attention)),
-      .mlp_forward = add("MLP forward", std::move(forward.mlp)),
-      .mlp_input_gradient = add("MLP input gradient", std::move(input.mlp)),
-      .mlp_weight_gradient = add("MLP weight gradient", std::move(weight.mlp)),
-      .attention_input_gradient = add("attention input gradient", std::move(input.attention)),
-      .attention_weight_gradient = add("attention weight gradient", std::move(weight.attention))};
+  const Parts forward = parts(unit, model, shard, recipe, LayerPass::kForward);
+  const Parts input = parts(unit, model, shard, recipe, LayerPass::kInputGradient);
+  const Parts weight = parts(unit, model, shard, recipe, LayerPass::kWeightGradient);
+  return {.attention_forward = add("attention forward", forward.attention),
+          .mlp_forward = add("MLP forward", forward.mlp),
+          .mlp_input_gradient = add("MLP input gradient", input.mlp),
+          .mlp_weight_gradient = add("MLP weight gradient", weight.mlp),
+          .attention_input_gradient = add("attention input gradient", input.attention),
+          .attention_weight_gradient = add("attention weight gradient", weight.attention)};
+}
+
+std::vector<LayerCollective> collectives_of(const Unit& unit,
+                                            const Architecture& model,
+                                            const TokenShard& shard,
+                                            const Recipe& recipe) {
+  std::vector<LayerCollective> result;
+  for (const LayerPass pass :
+       {LayerPass::kForward, LayerPass::kInputGradient, LayerPass::kWeightGradient}) {
+    const Parts both = parts(unit, model, shard, recipe, pass);
+    for (const auto* ops : {&both.attention, &both.mlp}) {
+      for (const Op& op : *ops) {
+        if (is_layer_collective(op)) {
+          result.push_back(layer_collective(op));
+        }
+      }
+    }
+  }
+  return result;
 }
 
 }  // namespace towtank

@@ -9,36 +9,41 @@ std::vector<Op> dense_mlp_ops(const Architecture& model,
                               const Recipe& recipe,
                               LayerPass pass) {
   const std::int64_t hidden = model.hidden;
-  const std::int64_t inner = model.dense_intermediate;
+  const std::int64_t inner = per_rank(model.dense_intermediate, shard.tensor);
   const MlpForm form = mlp_form(model);
-  const std::int64_t up = form.ups * inner;
+  const Linear up{
+      .in = hidden, .out = form.ups * inner, .split = Split::kColumns, .input = Source::kNorm};
+  const Linear down{
+      .in = inner, .out = hidden, .split = Split::kRows, .input = Source::kActivation};
+  const Recompute again = recomputed_in_mlp(recipe.recompute);
   OpWriter writer(shard, recipe);
   switch (pass) {
     case LayerPass::kForward:
-      writer.sweep(OpKind::kNorm, shard.tokens, hidden);
-      writer.linear(hidden, up);
+      writer.norm_to_linear(hidden);
+      writer.forward(up);
       writer.sweep_to_gemm(form.activation, shard.tokens, inner);
-      writer.gemm(inner, hidden);
-      writer.sweep(OpKind::kAdd, shard.tokens, hidden);
-      writer.quantize(shard.tokens, up);  // the activation's input, kept for the backward pass
+      writer.forward(down);
+      writer.residual(hidden);
+      writer.quantize(shard.tokens, up.out);  // the activation's input, kept for the backward pass
       break;
     case LayerPass::kInputGradient:
-      writer.input_gradient(hidden, inner);
-      writer.quantize(shard.tokens, up);  // the activation's kept input, cast back
+      writer.residual_gradient(hidden);
+      writer.input_gradient(down);
+      writer.quantize(shard.tokens, up.out);  // the activation's kept input, cast back
       writer.sweep(form.activation_backward, shard.tokens, inner);
-      if (recipe.recompute.norms) {
-        writer.sweep(OpKind::kNorm, shard.tokens, hidden);
+      if (again.norms) {
+        writer.norm_again(hidden);
       }
-      writer.input_gradient(up, hidden);
-      writer.sweep(OpKind::kNormBackward, shard.tokens, hidden);
-      writer.sweep(OpKind::kAdd, shard.tokens, hidden);
+      writer.input_gradient(up);
+      writer.sweep(OpKind::kNormBackward, shard.own_tokens(), hidden);
+      writer.sweep(OpKind::kAdd, shard.own_tokens(), hidden);
       break;
     case LayerPass::kWeightGradient:
-      if (recipe.recompute.swiglu) {
-        writer.sweep_to_gemm(form.activation, shard.tokens, inner);
+      if (again.swiglu) {
+        writer.activation_again(form.activation, shard.tokens, inner);
       }
-      writer.weight_gradient(inner, hidden);
-      writer.weight_gradient(hidden, up);
+      writer.weight_gradient(down);
+      writer.weight_gradient(up);
       break;
   }
   return writer.take();

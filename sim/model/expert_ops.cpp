@@ -1,30 +1,157 @@
 // The router and the routed and shared experts.
+//
+// Tensor ranks share the shared experts as they share dense MLPs; the router is on all of them,
+// each for its own tokens. Expert-tensor ranks gather the rows that arrived at each of them.
 #include "sim/model/layer_ops.hpp"
 #include "sim/model/op_writer.hpp"
 
 namespace towtank {
+namespace {
+
+/// Linear layers of routed and shared experts on one rank, and columns between them.
+struct ExpertParts {
+  std::int64_t routed;
+  std::int64_t shared;
+  Linear routed_up;
+  Linear routed_down;
+  Linear shared_up;
+  Linear shared_down;
+};
+
+ExpertParts parts(const Architecture& model, const TokenShard& shard) {
+  const std::int64_t hidden = model.hidden;
+  const std::int64_t ups = mlp_form(model).ups;
+  const std::int64_t routed = per_rank(model.moe.intermediate, shard.expert_tensor);
+  const std::int64_t shared = per_rank(model.moe.width_of_shared(), shard.tensor);
+  return {.routed = routed,
+          .shared = shared,
+          .routed_up = {.in = hidden, .out = ups * routed, .input = Source::kDispatch},
+          .routed_down = {.in = routed,
+                          .out = hidden,
+                          .input = Source::kActivation,
+                          .gradient = Source::kDispatch},
+          .shared_up = {.in = hidden,
+                        .out = ups * shared,
+                        .split = Split::kColumns,
+                        .input = Source::kDispatch},
+          .shared_down = {.in = shared,
+                          .out = hidden,
+                          .split = Split::kRows,
+                          .input = Source::kActivation,
+                          .gradient = Source::kDispatch}};
+}
+
+/// Writes one pass of the experts; functions of a pass each share its members.
+class ExpertWriter {
+ public:
+  ExpertWriter(const Architecture& model, const TokenShard& shard, const Recipe& recipe)
+      : hidden_(model.hidden),
+        form_(mlp_form(model)),
+        part_(parts(model, shard)),
+        shard_(shard),
+        again_(recomputed_in_mlp(recipe.recompute)),
+        writer_(shard, recipe) {}
+
+  std::vector<Op> forward() {
+    writer_.forward(part_.shared_up);
+    writer_.gather_rows(hidden_);
+    writer_.sweep_to_gemm(OpKind::kPermute, shard_.expert_rows, hidden_);
+    writer_.expert_forward(part_.routed_up);
+    writer_.sweep_to_gemm(form_.activation, shard_.expert_rows, part_.routed);
+    writer_.expert_forward(part_.routed_down);
+    writer_.sweep(OpKind::kUnpermute, shard_.expert_rows, hidden_);
+    writer_.scatter_rows(hidden_);
+    writer_.sweep_to_gemm(form_.activation, shard_.tokens, part_.shared);
+    writer_.forward(part_.shared_down);
+    // The activations' inputs, kept for the backward pass.
+    writer_.quantize(shard_.expert_rows, part_.routed_up.out);
+    writer_.quantize(shard_.tokens, part_.shared_up.out);
+    return writer_.take();
+  }
+
+  std::vector<Op> input_gradient() {
+    if (again_.shared_experts) {
+      recompute_shared();
+    } else {
+      writer_.quantize(shard_.tokens, part_.shared_up.out);  // kept; cast back
+    }
+    writer_.input_gradient(part_.shared_down);
+    writer_.sweep(form_.activation_backward, shard_.tokens, part_.shared);
+    writer_.quantize(shard_.expert_rows, part_.routed_up.out);  // kept; cast back
+    writer_.gather_rows(hidden_);
+    writer_.sweep_to_gemm(OpKind::kPermute, shard_.expert_rows, hidden_);
+    writer_.expert_input_gradient(part_.routed_down);
+    writer_.sweep(form_.activation_backward, shard_.expert_rows, part_.routed);
+    if (again_.norms) {
+      recompute_norm();
+    }
+    writer_.expert_input_gradient(part_.routed_up);
+    writer_.sweep(OpKind::kUnpermute, shard_.expert_rows, hidden_);
+    writer_.scatter_rows(hidden_);
+    writer_.input_gradient(part_.shared_up);
+    return writer_.take();
+  }
+
+  std::vector<Op> weight_gradient() {
+    // The routed experts' backward kernel computes theirs again on the way.
+    if (again_.swiglu && !again_.shared_experts) {
+      writer_.activation_again(form_.activation, shard_.tokens, part_.shared);
+    }
+    writer_.weight_gradient(part_.shared_down);
+    writer_.expert_weight_gradient(part_.routed_down);
+    writer_.expert_weight_gradient(part_.routed_up);
+    writer_.weight_gradient(part_.shared_up);
+    return writer_.take();
+  }
+
+ private:
+  /// The shared experts' whole forward pass, their result included, as checkpointing a module does.
+  void recompute_shared() {
+    writer_.forward(part_.shared_up);
+    writer_.sweep_to_gemm(form_.activation, shard_.tokens, part_.shared);
+    writer_.forward(part_.shared_down);
+  }
+
+  void recompute_norm() {
+    writer_.sweep(OpKind::kNorm, shard_.own_tokens(), hidden_);
+    if (part_.shared > 0) {  // which read it, quantised
+      writer_.quantize(shard_.own_tokens(), hidden_);
+      writer_.cast_again(shard_.own_tokens(), hidden_);
+    }
+  }
+
+  std::int64_t hidden_;
+  MlpForm form_;
+  ExpertParts part_;
+  TokenShard shard_;
+  Recompute again_;
+  OpWriter writer_;
+};
+
+}  // namespace
 
 std::vector<Op> router_ops(const Architecture& model,
                            const TokenShard& shard,
                            const Recipe& recipe,
                            LayerPass pass) {
   const std::int64_t experts = model.moe.experts;
+  const std::int64_t tokens = shard.own_tokens();
   OpWriter writer(shard, recipe);
   switch (pass) {
     case LayerPass::kForward:
-      writer.sweep(OpKind::kNorm, shard.tokens, model.hidden);
-      writer.precise_gemm(Precision::kFp32, model.hidden, experts);
-      writer.sweep(OpKind::kRoute, shard.tokens, experts);
-      writer.quantize(shard.tokens, model.hidden);
+      writer.sweep(OpKind::kNorm, tokens, model.hidden);
+      writer.precise_gemm(Precision::kFp32, tokens, model.hidden, experts);
+      writer.sweep(OpKind::kRoute, tokens, experts);
+      writer.quantize(tokens, model.hidden);
       break;
     case LayerPass::kInputGradient:
-      writer.sweep(OpKind::kRouteBackward, shard.tokens, experts);
-      writer.precise_gemm(Precision::kFp32, experts, model.hidden);
+      writer.sweep(OpKind::kRouteBackward, tokens, experts);
+      writer.precise_gemm(Precision::kFp32, tokens, experts, model.hidden);
       // The router's weight gradient is too small to be worth delaying.
-      writer.precise_weight_gradient(Precision::kFp32, model.hidden, experts);
-      writer.sweep(OpKind::kAdd, shard.tokens, model.hidden);
-      writer.sweep(OpKind::kNormBackward, shard.tokens, model.hidden);
-      writer.sweep(OpKind::kAdd, shard.tokens, model.hidden);
+      writer.precise_weight_gradient(Precision::kFp32, tokens, model.hidden, experts);
+      writer.sweep(OpKind::kAdd, tokens, model.hidden);
+      writer.sweep(OpKind::kNormBackward, tokens, model.hidden);
+      writer.sweep(OpKind::kAdd, tokens, model.hidden);
       break;
     case LayerPass::kWeightGradient:
       break;
@@ -36,60 +163,16 @@ std::vector<Op> expert_ops(const Architecture& model,
                            const TokenShard& shard,
                            const Recipe& recipe,
                            LayerPass pass) {
-  const std::int64_t hidden = model.hidden;
-  const std::int64_t routed = model.moe.intermediate;
-  const std::int64_t shared = model.moe.width_of_shared();
-  const MlpForm form = mlp_form(model);
-  const std::int64_t routed_up = form.ups * routed;
-  const std::int64_t shared_up = form.ups * shared;
-  const std::int64_t tokens = shard.tokens;
-  const std::int64_t rows = shard.expert_rows;
-  OpWriter writer(shard, recipe);
+  ExpertWriter writer(model, shard, recipe);
   switch (pass) {
     case LayerPass::kForward:
-      writer.gemm(hidden, shared_up);
-      writer.sweep_to_gemm(OpKind::kPermute, rows, hidden);
-      writer.transpose_weights(shard.local_experts * hidden, routed_up);  // for the backward pass
-      writer.expert_gemm(hidden, routed_up);
-      writer.sweep_to_gemm(form.activation, rows, routed);
-      writer.transpose_weights(shard.local_experts * routed, hidden);
-      writer.expert_gemm(routed, hidden);
-      writer.sweep(OpKind::kUnpermute, rows, hidden);
-      writer.sweep_to_gemm(form.activation, tokens, shared);
-      writer.gemm(shared, hidden);
-      writer.quantize(rows, routed_up);  // the activation's inputs, kept for the backward pass
-      writer.quantize(tokens, shared_up);
-      break;
+      return writer.forward();
     case LayerPass::kInputGradient:
-      writer.quantize(tokens, shared_up);  // the activation's kept inputs, cast back
-      writer.transpose_weights(shared, hidden);
-      writer.gemm(hidden, shared);
-      writer.sweep(form.activation_backward, tokens, shared);
-      writer.quantize(rows, routed_up);
-      writer.sweep_to_gemm(OpKind::kPermute, rows, hidden);
-      writer.expert_gemm(hidden, routed);
-      writer.sweep(form.activation_backward, rows, routed);
-      if (recipe.recompute.norms) {
-        writer.sweep(OpKind::kNorm, tokens, hidden);
-        writer.quantize(shared > 0 ? tokens : 0, hidden);  // what the shared experts read
-      }
-      writer.quantize(rows, routed_up);
-      writer.expert_gemm(routed_up, hidden);
-      writer.sweep(OpKind::kUnpermute, rows, hidden);
-      writer.input_gradient(shared_up, hidden);
-      break;
+      return writer.input_gradient();
     case LayerPass::kWeightGradient:
-      if (recipe.recompute.swiglu) {  // the routed experts' backward kernel does it on the way
-        writer.sweep_to_gemm(form.activation, tokens, shared);
-      }
-      writer.weight_gradient(shared, hidden);
-      writer.expert_weight_gradient(routed, hidden);
-      writer.expert_weight_gradient(hidden, routed_up);
-      writer.quantize(shared > 0 ? tokens : 0, hidden);  // the kept FP8 input, cast back
-      writer.weight_gradient(hidden, shared_up);
-      break;
+      return writer.weight_gradient();
   }
-  return writer.take();
+  return {};
 }
 
 }  // namespace towtank

@@ -2,7 +2,8 @@
 //
 // Shapes follow the DeepSeek-V3 report (arXiv 2412.19437, sections 2.1 and 3.3): linear layers in
 // the recipe's precision, attention core in BF16, router in FP32, embedding and head in BF16. What
-// quantisation adds (casts, transposed casts for weight gradients) is there only in FP8 recipes.
+// quantisation adds (casts, transposed casts for weight gradients) is there only in FP8 and FP4
+// recipes, as the libraries that train in them do it.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,30 @@ namespace towtank {
 enum class LayerPass { kForward, kInputGradient, kWeightGradient };
 
 /// What one GPU works on in one micro-batch.
+///
+/// `tensor` ranks share every linear layer (arXiv 1909.08053): each has 1 / tensor of the heads, of
+/// an MLP's inner columns and of the vocabulary. With sequence parallelism (arXiv 2205.05198) each
+/// keeps 1 / tensor of the tokens between linear layers: norms, residuals, router. `expert_tensor`
+/// ranks share every routed expert's inner columns. What these ranks send each other stands among
+/// the operations, where the kernels around it wait for it: all-gather, reduce-scatter or, without
+/// sequence parallelism, all-reduce, with the scope of its group. A weight gradient whose input was
+/// gathered stands right behind the all-gather that brings it again.
+///
+/// Heads and columns that the ranks do not divide are padded; heads of keys that are fewer than the
+/// ranks are on several.
 struct TokenShard {
-  std::int64_t tokens = 0;         // tokens of the micro-batch on this GPU, of all its sequences
+  std::int64_t tokens = 0;  // of the micro-batch on this GPU's tensor ranks, of all its sequences
   std::int64_t sequences = 1;      // sequences they belong to, in equal parts
   std::int64_t context = 0;        // keys of the sequence, wherever they are held
   std::int64_t local_experts = 0;  // routed experts on this GPU
-  std::int64_t expert_rows = 0;    // token copies arriving at them; balanced: tokens * top_k
+  std::int64_t expert_rows = 0;    // token copies that its expert-tensor ranks work on; balanced:
+                                   // own_tokens() * expert_tensor * top_k
+  std::int64_t tensor = 1;         // ranks that share the linear layers
+  std::int64_t expert_tensor = 1;  // ranks that share each routed expert
+  bool sequence_parallel = true;   // means nothing where tensor = 1
+
+  /// Tokens of norms, residuals and the router.
+  std::int64_t own_tokens() const { return sequence_parallel ? tokens / tensor : tokens; }
 };
 
 /// Norm, attention and residual addition. (tokens, hidden) -> (tokens, hidden). `window`: keys that

@@ -25,23 +25,32 @@ enum class OpKind {
   kNormBackward,
   kRope,  // rotary embedding, and the copies that assemble Q and K around it
   kRopeBackward,
+  kSoftmax,  // of attention scores (queries of all heads, keys) with their scale and causal mask
+  kSoftmaxBackward,
+  kDropout,  // and a byte an element that says what was dropped
+  kDropoutBackward,
   kSwiGlu,  // fused with the quantisation of its result where the precision is FP8
   kSwiGluBackward,
   kActivation,  // GELU, ReLU and their like, without a gate; cast as SwiGLU's result
   kActivationBackward,
   kQuantize,           // per-token (1x128) cast to FP8, or back
-  kTransposeQuantize,  // cast and transpose for a weight-gradient GEMM (128x1)
-  kTranspose,          // FP8 weights (rows, columns) transposed for an input-gradient GEMM
+  kTransposeQuantize,  // cast and transpose for a weight-gradient GEMM (128x1); where the cast is
+                       // kFp8 or kFp4, it writes the copy that is not transposed, too
+  kTranspose,          // FP8 weights (rows, columns) transposed for an input-gradient GEMM, or FP8
+                       // activations for a weight gradient
   kRoute,              // scores to expert choice and the dispatch layout: many small kernels
   kRouteBackward,
-  kPermute,    // tokens to expert order
-  kUnpermute,  // expert order to tokens, weighted sum
-  kAdd,        // residual and gradient additions
+  kPermute,     // tokens to expert order
+  kUnpermute,   // expert order to tokens, weighted sum
+  kAdd,         // residual and gradient additions
+  kDropoutAdd,  // dropout of a block's result and its addition to the residual, in one kernel
   kEmbed,
   kEmbedBackward,
   kCrossEntropy,  // logits to loss
   kCrossEntropyBackward,
-  kAdamW,
+  kParallelCrossEntropy,  // the same over a part of the vocabulary, unfused, as Megatron-Core does
+  kFusedCrossEntropy,     // logits to loss and, in their place, their gradient
+  kAdamW,                 // precision: of the moments, BF16 unless FP32
   kCopy,
   kBatchedGemm,        // `groups` products side by side, each with a B of its own
   kMaskedGroupedGemm,  // grouped, every group padded to one fixed height, as decoding under CUDA
@@ -124,12 +133,17 @@ struct MoeShape {
   friend bool operator==(const MoeShape&, const MoeShape&) = default;
 };
 
+/// Among whom a layer's collective is.
+enum class CollectiveScope { kAny, kTensor, kExpertTensor };
+
 /// A collective of `ranks` GPUs, evenly on `nodes`. `bytes` is nccl-tests' size: the larger of what
-/// a rank sends and receives (all-reduce: the tensor; all-gather: the gathered whole).
+/// a rank sends and receives (all-reduce: the tensor; all-gather: the gathered whole). Those that
+/// layers are made of say among whom they are; where these sit is the plan's matter.
 struct CollectiveShape {
   std::int64_t ranks = 0;
   std::int64_t nodes = 1;
   std::int64_t bytes = 0;
+  CollectiveScope scope = CollectiveScope::kAny;
 
   friend bool operator==(const CollectiveShape&, const CollectiveShape&) = default;
 };
@@ -162,7 +176,9 @@ struct Op {
 Flops flops(const Op& op);
 
 /// Work the model needs: like flops(), but the backward attention without its recomputed scores, so
-/// that input and weight gradients together are exactly twice the forward pass.
+/// that input and weight gradients together are exactly twice the forward pass. Of GEMMs all of
+/// their products: attention that is not fused multiplies whole score matrices, and its GEMMs
+/// cannot tell what of them the mask hides.
 Flops model_flops(const Op& op);
 
 /// The same with the full score matrix for attention (the "non-causal" convention).
@@ -186,6 +202,10 @@ ShapeForm shape_form(OpKind kind);
 
 /// True for kinds that run on tensor cores and so scale with the SMs they are given.
 bool is_compute_bound_kind(OpKind kind);
+
+/// Whether `op` is a collective that stands among a layer's operations: among its tensor ranks or
+/// expert-tensor ranks.
+bool is_layer_collective(const Op& op);
 
 /// Families share a cause of error: their errors are correlated and are never averaged away.
 enum class OpFamily {

@@ -38,6 +38,10 @@ OpFamily family(OpKind kind) {
     case OpKind::kNormBackward:
     case OpKind::kRope:
     case OpKind::kRopeBackward:
+    case OpKind::kSoftmax:
+    case OpKind::kSoftmaxBackward:
+    case OpKind::kDropout:
+    case OpKind::kDropoutBackward:
     case OpKind::kSwiGlu:
     case OpKind::kSwiGluBackward:
     case OpKind::kActivation:
@@ -50,10 +54,13 @@ OpFamily family(OpKind kind) {
     case OpKind::kPermute:
     case OpKind::kUnpermute:
     case OpKind::kAdd:
+    case OpKind::kDropoutAdd:
     case OpKind::kEmbed:
     case OpKind::kEmbedBackward:
     case OpKind::kCrossEntropy:
     case OpKind::kCrossEntropyBackward:
+    case OpKind::kParallelCrossEntropy:
+    case OpKind::kFusedCrossEntropy:
     case OpKind::kAdamW:
     case OpKind::kCopy:
       return OpFamily::kMemoryBound;
@@ -85,6 +92,11 @@ bool is_compute_bound_kind(OpKind kind) {
   return of_kind != OpFamily::kMemoryBound && of_kind != OpFamily::kCollective;
 }
 
+bool is_layer_collective(const Op& op) {
+  const auto* shape = std::get_if<CollectiveShape>(&op.shape);
+  return shape != nullptr && shape->scope != CollectiveScope::kAny;
+}
+
 const std::vector<OpKind>& all_op_kinds() {
   static const std::vector<OpKind> kKinds = {
       OpKind::kGemm,
@@ -96,6 +108,10 @@ const std::vector<OpKind>& all_op_kinds() {
       OpKind::kNormBackward,
       OpKind::kRope,
       OpKind::kRopeBackward,
+      OpKind::kSoftmax,
+      OpKind::kSoftmaxBackward,
+      OpKind::kDropout,
+      OpKind::kDropoutBackward,
       OpKind::kSwiGlu,
       OpKind::kSwiGluBackward,
       OpKind::kActivation,
@@ -108,10 +124,13 @@ const std::vector<OpKind>& all_op_kinds() {
       OpKind::kPermute,
       OpKind::kUnpermute,
       OpKind::kAdd,
+      OpKind::kDropoutAdd,
       OpKind::kEmbed,
       OpKind::kEmbedBackward,
       OpKind::kCrossEntropy,
       OpKind::kCrossEntropyBackward,
+      OpKind::kParallelCrossEntropy,
+      OpKind::kFusedCrossEntropy,
       OpKind::kAdamW,
       OpKind::kCopy,
       OpKind::kBatchedGemm,

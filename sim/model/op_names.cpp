@@ -97,6 +97,14 @@ std::string_view name(OpKind kind) {
       return "rope";
     case OpKind::kRopeBackward:
       return "rope-backward";
+    case OpKind::kSoftmax:
+      return "softmax";
+    case OpKind::kSoftmaxBackward:
+      return "softmax-backward";
+    case OpKind::kDropout:
+      return "dropout";
+    case OpKind::kDropoutBackward:
+      return "dropout-backward";
     case OpKind::kSwiGlu:
       return "swiglu";
     case OpKind::kSwiGluBackward:
@@ -121,6 +129,8 @@ std::string_view name(OpKind kind) {
       return "unpermute";
     case OpKind::kAdd:
       return "add";
+    case OpKind::kDropoutAdd:
+      return "dropout-add";
     case OpKind::kEmbed:
       return "embed";
     case OpKind::kEmbedBackward:
@@ -129,6 +139,10 @@ std::string_view name(OpKind kind) {
       return "cross-entropy";
     case OpKind::kCrossEntropyBackward:
       return "cross-entropy-backward";
+    case OpKind::kParallelCrossEntropy:
+      return "parallel-cross-entropy";
+    case OpKind::kFusedCrossEntropy:
+      return "fused-cross-entropy";
     case OpKind::kAdamW:
       return "adamw";
     case OpKind::kCopy:

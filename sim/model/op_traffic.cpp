@@ -102,6 +102,31 @@ double moe_bytes(const Op& op) {
          plain_bytes(op.precision) * rows * (up + hidden);
 }
 
+/// A cast for the tokens-innermost operand of a weight gradient. With a scale per 128 elements it
+/// writes that copy alone. Transformer Engine's kernel for one scale a tensor writes both copies,
+/// and so does NVFP4's, after a pass over the input that finds the largest elements of both.
+double cast_transpose_bytes(Precision precision) {
+  const double plain = plain_bytes(precision);
+  const double stored = stored_bytes(precision);
+  switch (precision) {
+    case Precision::kFp8:
+      return plain + 2.0 * stored;
+    case Precision::kFp4:
+      return 2.0 * plain + 2.0 * stored;
+    case Precision::kFp8Block:
+    case Precision::kBf16:
+    case Precision::kFp32:
+    case Precision::kInt8:
+    case Precision::kInt4Weights:
+    case Precision::kFp4Weights:
+      return plain + stored;
+  }
+  return plain + stored;
+}
+
+/// PyTorch keeps what a dropout left as a byte an element.
+constexpr double kMaskBytes = 1.0;
+
 /// Bytes a sweep moves per element of its (rows, columns). `plain` elements are never quantised;
 /// `stored` ones are in the op's precision: FP8 with scales where the sweep feeds or follows an FP8
 /// GEMM.
@@ -111,13 +136,23 @@ double sweep_bytes_per_element(OpKind kind, Precision precision) {
   switch (kind) {
     case OpKind::kNorm:  // x -> y
     case OpKind::kQuantize:
-    case OpKind::kTransposeQuantize:
       return plain + stored;
+    case OpKind::kTransposeQuantize:
+      return cast_transpose_bytes(precision);
     case OpKind::kNormBackward:  // x, dy -> dx
       return 3.0 * plain;
     case OpKind::kRope:  // x -> y
     case OpKind::kRopeBackward:
       return 2.0 * plain;
+    // Below the diagonal, half of the elements, is what causal softmax reads; it writes zeros above
+    // it, too (Megatron-LM's scaled_upper_triang_masked_softmax).
+    case OpKind::kSoftmax:  // scores -> probabilities
+      return 0.5 * plain + plain;
+    case OpKind::kSoftmaxBackward:  // probabilities, their gradient -> that of the scores
+      return 0.5 * (2.0 * plain) + plain;
+    case OpKind::kDropout:          // x -> y, mask
+    case OpKind::kDropoutBackward:  // dy, mask -> dx
+      return 2.0 * plain + kMaskBytes;
     case OpKind::kTranspose:  // weights, whose scales are too few to count
       return 2.0 * weight_bytes(precision);
     case OpKind::kSwiGlu:  // gate, up -> y; columns are y's
@@ -142,6 +177,8 @@ double sweep_bytes_per_element(OpKind kind, Precision precision) {
       return 2.0 * stored;
     case OpKind::kAdd:  // x, y -> x + y
       return 3.0 * plain;
+    case OpKind::kDropoutAdd:  // x, y -> x + what is left of y, mask
+      return 3.0 * plain + kMaskBytes;
     case OpKind::kEmbed:  // table row -> activation
       return 2.0 * plain;
     case OpKind::kEmbedBackward:  // dy added to a row of the FP32 table gradient
@@ -152,10 +189,17 @@ double sweep_bytes_per_element(OpKind kind, Precision precision) {
     case OpKind::kCrossEntropy:
     case OpKind::kCrossEntropyBackward:
       return plain + 3.0 * kFp32Bytes;
+    // Megatron-Core's unfused loss of a part of the vocabulary, a pass a kernel: cast (2 + 4 B),
+    // maximum (4 B), its subtraction (4 + 4 B), exponential (4 + 4 B), sum (4 B), division
+    // (4 + 4 B). Backward is as above: times the loss's gradient (4 + 4 B), cast back (4 + 2 B).
+    case OpKind::kParallelCrossEntropy:
+      return plain + 9.0 * kFp32Bytes;
+    case OpKind::kFusedCrossEntropy:  // statistics read the logits; then gradients replace them
+      return 3.0 * plain;
     case OpKind::kAdamW:
-      // Rows are parameters. FP32 master weight and two BF16 moments read and written, FP32
-      // gradient read, BF16 weight written, whatever the op's precision (report, section 3.3.3).
-      return 2.0 * kFp32Bytes + 4.0 * kBf16Bytes + kFp32Bytes + kBf16Bytes;
+      // Rows are parameters. FP32 master weight and two moments read and written, FP32 gradient
+      // read, BF16 weight written. Moments are BF16 (report, section 3.3.3) unless FP32.
+      return 2.0 * kFp32Bytes + 4.0 * plain + kFp32Bytes + kBf16Bytes;
     default:
       check(false, "every kind that is neither GEMM nor attention is a sweep");
       return 0.0;

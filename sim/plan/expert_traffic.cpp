@@ -129,6 +129,12 @@ ExpertTraffic expert_traffic(const ExpertLayer& moe, const GroupShape& group) {
           .per_local_peer = group.nodes * visit_probability(moe, per_gpu)};
 }
 
+ExpertTraffic separate_expert_traffic(const ExpertLayer& moe, const GroupShape& group) {
+  check(is_visited_evenly(moe, group), "the nodes and the GPUs of the group are visited alike");
+  const double copies = static_cast<double>(moe.top_k);
+  return {.per_remote_node = copies / group.nodes, .per_local_peer = copies / group.local};
+}
+
 BalancedVisits balanced_visits(const ExpertLayer& moe, const GroupShape& group) {
   const std::int64_t per_gpu = moe.experts / group.size();
   check(per_gpu * group.size() == moe.experts, "every rank has equally many experts");

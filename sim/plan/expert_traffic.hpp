@@ -34,6 +34,11 @@ bool is_visited_evenly(const ExpertLayer& moe, const GroupShape& group);
 /// Balanced traffic of an expert-parallel group that is_visited_evenly().
 ExpertTraffic expert_traffic(const ExpertLayer& moe, const GroupShape& group);
 
+/// Every copy goes to its expert's rank by itself, as in NCCL's all-to-all of permuted tokens:
+/// top_k copies of a token, those for other nodes by way of the GPU at the receiver's place on the
+/// sender's node (NCCL's PXN), so that each network card carries as much as any other.
+ExpertTraffic separate_expert_traffic(const ExpertLayer& moe, const GroupShape& group);
+
 /// Of any group whose ranks hold equally many experts, in order: the probabilities that a token
 /// visits each rank and each node. Ranks and nodes that are visited alike have equal ones to the
 /// last bit.

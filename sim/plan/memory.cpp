@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <variant>
 
+#include "sim/model/op_shape.hpp"
+#include "sim/plan/expert_group.hpp"
 #include "sim/plan/mesh.hpp"
 #include "sim/plan/parameter_shards.hpp"
 
@@ -12,8 +14,7 @@ namespace {
 
 constexpr Bytes kBf16{2.0};
 constexpr Bytes kFp32{4.0};
-constexpr Bytes kFp8{1.0 + 4.0 / 128.0};  // with one FP32 scale per 128 elements
-constexpr Bytes kE5M6{1.5};               // 12 bits
+constexpr Bytes kE5M6{1.5};  // 12 bits
 
 /// CUDA context, libraries and communication buffers of a rank. Judged: practitioners report 0.5 to
 /// 2 GiB for a context (stas00/ml-engineering) and 0.34 to 0.39 GiB for NCCL
@@ -24,96 +25,206 @@ std::size_t at(int index) {
   return static_cast<std::size_t>(index);
 }
 
+Bytes of(double elements, Bytes element) {
+  return elements * element;
+}
+
 Bytes of(std::int64_t elements, Bytes element) {
   return static_cast<double>(elements) * element;
 }
 
-/// Element of an activation kept as the input of a linear layer.
-Bytes linear_input(const Recipe& recipe) {
-  return recipe.gemm == Precision::kFp8Block ? kFp8 : kBf16;
+bool is_fp8_block(const Recipe& recipe) {
+  return recipe.gemm == Precision::kFp8Block;
 }
 
-Bytes kept_by(const LatentAttention& mla, std::int64_t hidden, const Recipe& recipe) {
+/// Element of an activation kept as the input of a linear layer.
+Bytes linear_input(const Recipe& recipe) {
+  return Bytes(stored_bytes(recipe.gemm));
+}
+
+/// Element of what an MLP's activation reads.
+Bytes activation_input(const Recipe& recipe) {
+  return is_fp8_block(recipe) ? linear_input(recipe) : kBf16;
+}
+
+/// How many times its balanced share the rank gets whose experts get most. Of a group inside one
+/// node where the plan cares for nodes: a bound does not know them.
+double imbalance(const ExpertLayer& moe, const TrainingPlan& plan) {
+  const GroupShape shape{.local = plan.expert, .nodes = 1};
+  if (moe.experts == 0 || is_balanced_routing(plan.expert_plan) ||
+      expert_problem(moe, shape, plan.expert_plan)) {
+    return 1.0;
+  }
+  const std::vector<double> copies = place_experts(moe, shape, plan.expert_plan).rank_copies;
+  return *std::ranges::max_element(copies) * plan.expert / static_cast<double>(moe.top_k);
+}
+
+/// One rank's part of one micro-batch.
+struct RankLoad {
+  Architecture rank;  // the model as it has it
+  Recipe recipe;
+  double all = 0.0;   // tokens whose heads and inner columns it works on
+  double own = 0.0;   // tokens it keeps between linear layers
+  double rows = 0.0;  // copies of tokens that its experts work on
+};
+
+RankLoad rank_load(const Architecture& model, const TrainingPlan& plan) {
+  const auto own = static_cast<double>(plan.own_tokens());
+  return {.rank = model_of_rank(model, plan),
+          .recipe = plan.recipe,
+          .all = static_cast<double>(plan.tokens_per_rank()),
+          .own = own,
+          .rows = own * plan.expert_tensor * static_cast<double>(model.moe.top_k) *
+                  imbalance(model.moe, plan)};
+}
+
+Bytes kept_by(const LatentAttention& mla, const RankLoad& load) {
+  const Recompute& recompute = load.recipe.recompute;
+  const std::int64_t hidden = load.rank.hidden;
   const std::int64_t latents = mla.query_rank + mla.key_value_rank + mla.rope_head_dim;
   const std::int64_t queries = mla.heads * (mla.nope_head_dim + mla.rope_head_dim);
   const std::int64_t values = mla.heads * mla.value_head_dim;
-  const bool fp8 = recipe.gemm == Precision::kFp8Block;
-  Bytes kept = of(hidden + latents, kBf16) + of(values, fp8 ? kE5M6 : kBf16);
-  kept += of(mla.heads, kFp32);  // log-sum-exp of the scores
-  if (!recipe.recompute.norms) {
-    kept += of(hidden + mla.query_rank + mla.key_value_rank, linear_input(recipe));
+  Bytes of_own = of(hidden + latents, kBf16);
+  if (!recompute.norms) {
+    of_own += of(hidden + mla.query_rank + mla.key_value_rank, linear_input(load.recipe));
   }
-  if (!recipe.recompute.up_projections) {
-    kept += of(2 * queries + values, kBf16);
+  Bytes of_all;
+  if (!recompute.core_attention) {
+    of_all += of(values, is_fp8_block(load.recipe) ? kE5M6 : kBf16);
+    of_all += of(mla.heads, kFp32);  // log-sum-exp of the scores
+  }
+  if (!recompute.up_projections) {
+    of_all += of(2 * queries + values, kBf16);
   } else if (mla.query_rank == 0) {
-    kept += of(queries, kBf16);  // no latent to make them from
+    of_all += of(queries, kBf16);  // no latent to make them from
   }
-  return kept;
+  return load.own * of_own + load.all * of_all;
 }
 
-Bytes kept_by(const GroupedAttention& grouped, std::int64_t hidden, const Recipe& recipe) {
+Bytes kept_by(const GroupedAttention& grouped, const RankLoad& load) {
+  const Recompute& recompute = load.recipe.recompute;
+  const std::int64_t hidden = load.rank.hidden;
   const std::int64_t queries = grouped.heads * grouped.head_dim;
   const std::int64_t keys = grouped.kv_heads * grouped.head_dim;
-  Bytes kept = of(hidden, kBf16) + of(queries + 2 * keys, kBf16) + of(queries, kBf16);
-  kept += of(grouped.heads, kFp32);  // log-sum-exp of the scores
-  if (!recipe.recompute.norms) {
-    kept += of(hidden, linear_input(recipe));
-    kept += of(grouped.qk_norm ? queries + keys : 0, kBf16);
+  Bytes of_own = of(hidden, kBf16);
+  Bytes of_all = of(queries + 2 * keys, kBf16);
+  if (!recompute.core_attention) {
+    of_all += of(queries, kBf16);
+    of_all += of(grouped.heads, kFp32);  // log-sum-exp of the scores
   }
-  return kept;
+  if (!recompute.norms) {
+    of_own += of(hidden, linear_input(load.recipe));
+    of_all += of(grouped.qk_norm ? queries + keys : 0, kBf16);
+  }
+  return load.own * of_own + load.all * of_all;
 }
 
-Bytes kept_by_attention(const Architecture& model, const Recipe& recipe) {
-  return std::visit([&](const auto& kind) { return kept_by(kind, model.hidden, recipe); },
-                    model.attention);
+Bytes kept_by_attention(const RankLoad& load) {
+  return std::visit([&](const auto& kind) { return kept_by(kind, load); }, load.rank.attention);
 }
 
-/// An MLP of `inner` columns on one row: its input, its activation's input, and the activation's
-/// output if kept.
-Bytes kept_by_mlp(std::int64_t input,
-                  std::int64_t inner,
-                  const Architecture& model,
-                  const Recipe& recipe) {
+/// The inner columns of an MLP on one row: its activation's input, and the activation's output if
+/// kept.
+Bytes kept_inside_mlp(std::int64_t inner, const RankLoad& load) {
+  const Recipe& recipe = load.recipe;
   const std::int64_t result = recipe.recompute.swiglu ? 0 : inner;
-  return of(input + (model.gated_mlp ? 2 : 1) * inner + result, linear_input(recipe));
+  return of((load.rank.gated_mlp ? 2 : 1) * inner, activation_input(recipe)) +
+         of(result, linear_input(recipe));
 }
 
-Bytes kept_by_dense_mlp(const Architecture& model, const Recipe& recipe) {
-  const std::int64_t input = recipe.recompute.norms ? 0 : model.hidden;
-  return of(model.hidden, kBf16) +  // the residual, before the norm
-         kept_by_mlp(input, model.dense_intermediate, model, recipe);
+/// The norm's result on one row, where it is kept.
+Bytes kept_norm(const RankLoad& load) {
+  return load.recipe.recompute.norms ? Bytes{} : of(load.rank.hidden, linear_input(load.recipe));
 }
 
-Bytes kept_by_experts(const Architecture& model, const Recipe& recipe) {
-  const ExpertLayer& moe = model.moe;
-  return of(model.hidden, kBf16) +  // the residual, before the norm
-         of(moe.experts, kFp32) +   // the router's scores
-         static_cast<double>(moe.top_k) *
-             kept_by_mlp(model.hidden, moe.intermediate, model, recipe) +
-         kept_by_mlp(
-             recipe.recompute.norms ? 0 : model.hidden, moe.width_of_shared(), model, recipe);
+Bytes kept_residual(const RankLoad& load) {
+  return load.own * of(load.rank.hidden, kBf16);
 }
+
+Bytes kept_by_dense_mlp(const RankLoad& load) {
+  if (load.recipe.recompute.mlp) {
+    return kept_residual(load);
+  }
+  return kept_residual(load) + load.own * kept_norm(load) +
+         load.all * kept_inside_mlp(load.rank.dense_intermediate, load);
+}
+
+Bytes kept_by_shared_experts(const RankLoad& load) {
+  const std::int64_t inner = load.rank.moe.width_of_shared();
+  if (load.recipe.recompute.shared_experts || inner == 0) {
+    return {};
+  }
+  return load.all * kept_inside_mlp(inner, load);
+}
+
+Bytes kept_by_experts(const RankLoad& load) {
+  if (load.recipe.recompute.mlp) {
+    return kept_residual(load);
+  }
+  const ExpertLayer& moe = load.rank.moe;
+  const Bytes row =
+      of(load.rank.hidden, linear_input(load.recipe)) + kept_inside_mlp(moe.intermediate, load);
+  return kept_residual(load) + load.own * kept_norm(load) +
+         load.own * of(moe.experts, kFp32) +  // the router's scores
+         load.rows * row + kept_by_shared_experts(load);
+}
+
+Bytes kept_by_layer(UnitKind unit, const RankLoad& load) {
+  if (load.recipe.recompute.layers) {
+    return kept_residual(load);
+  }
+  return kept_by_attention(load) +
+         (has_experts(unit, load.rank) ? kept_by_experts(load) : kept_by_dense_mlp(load));
+}
+
+Bytes kept(UnitKind unit, const RankLoad& load) {
+  switch (unit) {
+    case UnitKind::kEmbedding:
+      return of(load.all, kFp32);  // the tokens' numbers
+    case UnitKind::kHead:
+      return kept_residual(load);
+    case UnitKind::kDenseLayer:
+    case UnitKind::kMoeLayer:
+      return kept_by_layer(unit, load);
+    case UnitKind::kMtpLayer:
+      return 2.0 * kept_residual(load) + kept_by_layer(unit, load);
+  }
+  return {};
+}
+
+/// Activations of one unit that are made again at once before its backward pass.
+Bytes made_again(UnitKind unit, const RankLoad& load) {
+  RankLoad whole = load;
+  Recompute& recompute = whole.recipe.recompute;
+  recompute.layers = recompute.mlp = recompute.shared_experts = recompute.core_attention = false;
+  return kept(unit, whole) - kept(unit, load);
+}
+
+struct Peak {
+  Bytes held;
+  std::size_t slot = 0;
+};
 
 /// Chunks of each stage that a rank holds, followed slot by slot.
-Bytes peak_activations(const Program& program, const std::vector<Bytes>& chunk_of_stage) {
+Peak peak_activations(const Program& program, const std::vector<Bytes>& chunk_of_stage) {
   Bytes held;
-  Bytes peak;
-  const auto begin = [&](const Chunk& chunk) {
-    if (chunk.pass == Pass::kForward) {
-      held += chunk_of_stage[at(chunk.stage)];
-    }
-  };
+  Peak peak;
   const auto end = [&](const Chunk& chunk) {
     if (chunk.pass == Pass::kBackward || chunk.pass == Pass::kWeight) {
       held -= chunk_of_stage[at(chunk.stage)];
     }
   };
-  for (const Slot& slot : program) {
-    begin(slot.chunk);
-    peak = std::max(peak, held);
-    end(slot.chunk);
-    if (slot.overlapped) {
-      end(*slot.overlapped);
+  for (std::size_t slot = 0; slot < program.size(); ++slot) {
+    const Chunk& chunk = program[slot].chunk;
+    if (chunk.pass == Pass::kForward) {
+      held += chunk_of_stage[at(chunk.stage)];
+    }
+    if (held > peak.held) {
+      peak = {.held = held, .slot = slot};
+    }
+    end(chunk);
+    if (program[slot].overlapped) {
+      end(*program[slot].overlapped);
     }
   }
   return peak;
@@ -130,90 +241,200 @@ std::int64_t projected_width(const Attention& attention) {
 
 /// Buffers of the chunks at work: the widest layer's operands and results, once for the forward and
 /// once for the backward chunk, and the sequence's gathered keys and values.
-Bytes working_set(const Architecture& model, const TrainingPlan& plan) {
-  const TokenShard shard = plan.token_shard(model.moe.experts, model.moe.top_k);
-  const std::int64_t inner =
-      model.gated_mlp ? 3 : 2;  // columns of an MLP's operands, in its widths
-  const bool any_dense = layers_with_experts(model) < model.layers;
-  const Bytes rows = of(shard.expert_rows, kBf16) *
-                     static_cast<double>(model.hidden + inner * model.moe.intermediate);
-  const Bytes dense = of(any_dense ? shard.tokens : 0, kBf16) *
-                      static_cast<double>(model.hidden + inner * model.dense_intermediate);
-  const Bytes heads =
-      of(shard.tokens, kBf16) * static_cast<double>(projected_width(model.attention));
-  const Bytes gathered = plan.context > 1
-                             ? of(plan.micro_batch * plan.sequence, kBf16) *
-                                   static_cast<double>(key_value_width(model.attention))
-                             : Bytes{};
-  return kContext + gathered + 2.0 * std::max({rows, dense, heads});
+Bytes working_set(const RankLoad& load, const TrainingPlan& plan) {
+  const Architecture& rank = load.rank;
+  const std::int64_t inner = rank.gated_mlp ? 3 : 2;  // columns of an MLP's operands, in its widths
+  const bool any_dense = layers_with_experts(rank) < rank.layers;
+  const Bytes rows = load.rows * of(rank.hidden + inner * rank.moe.intermediate, kBf16);
+  const Bytes dense =
+      (any_dense ? load.all : 0.0) * of(rank.hidden + inner * rank.dense_intermediate, kBf16);
+  const Bytes heads = load.all * of(projected_width(rank.attention), kBf16);
+  const Bytes gathered = plan.context > 1 ? of(plan.micro_batch * plan.sequence, kBf16) *
+                                                static_cast<double>(key_value_width(rank.attention))
+                                          : Bytes{};
+  return gathered + 2.0 * std::max({rows, dense, heads});
 }
 
-/// BF16 logits, their FP32 copy and its gradient, of one micro-batch.
-Bytes logits(const Architecture& model, const TrainingPlan& plan, const Stage& stage) {
+/// What one element of the logits takes at most: itself in BF16, and by the way to its gradient.
+Bytes logit(Loss loss) {
+  switch (loss) {
+    case Loss::kWhole:
+      return kBf16 + 2.0 * kFp32;  // cast, and the logarithm of softmax or the gradient
+    case Loss::kParallel:
+      return kBf16 + kFp32;  // cast; softmax and the gradient take its place
+    case Loss::kFused:
+      break;  // the gradient takes its place
+  }
+  return kBf16;
+}
+
+/// Of one micro-batch.
+Bytes logits(const RankLoad& load, const Stage& stage) {
   const bool has_head = std::ranges::count(stage.units, UnitKind::kHead, &Unit::kind) > 0;
-  return has_head ? of(plan.tokens_per_rank() * model.vocabulary, kBf16 + 2.0 * kFp32) : Bytes{};
+  return has_head ? load.all * of(load.rank.vocabulary, logit(load.recipe.loss)) : Bytes{};
 }
 
-/// Weights in FP8 where linear layers are, else in BF16.
-Bytes weights(const StageParameters& parameters, const Recipe& recipe) {
-  const double all = parameters.dense + parameters.experts;
-  const double fp8 = recipe.gemm == Precision::kFp8Block ? all - parameters.high_precision : 0.0;
-  return fp8 * Bytes(1.0) + (all - fp8) * kBf16;
+/// The largest weight gradient of a stage, in BF16 before it is added to what was summed up. GEMMs
+/// of block-scaled FP8 add to it themselves.
+Bytes weight_gradient(const RankLoad& load, const Stage& stage) {
+  if (is_fp8_block(load.recipe)) {
+    return {};
+  }
+  const Architecture& rank = load.rank;
+  const std::int64_t ups = rank.gated_mlp ? 2 : 1;
+  std::int64_t columns = 0;
+  for (const Unit& unit : stage.units) {
+    const bool is_end = unit.kind == UnitKind::kEmbedding || unit.kind == UnitKind::kHead;
+    const std::int64_t inner =
+        has_experts(unit.kind, rank) ? rank.moe.intermediate : rank.dense_intermediate;
+    columns = std::max(columns, is_end ? rank.vocabulary : ups * inner);
+  }
+  return of(rank.hidden * columns, kBf16);
+}
+
+/// A weight of a linear layer.
+Bytes linear_weight(const Recipe& recipe) {
+  switch (recipe.gemm) {
+    case Precision::kFp8Block:
+      return Bytes(1.0);
+    case Precision::kFp8:
+    case Precision::kFp4:
+      return kBf16 + 2.0 * linear_input(recipe);
+    case Precision::kBf16:
+    case Precision::kFp32:
+    case Precision::kInt8:
+    case Precision::kInt4Weights:
+    case Precision::kFp4Weights:
+      break;
+  }
+  return kBf16;
+}
+
+/// Bytes of what a rank keeps of a stage's parameters: of those that all data ranks have, and of
+/// its experts.
+struct StateBytes {
+  Bytes dense;
+  Bytes experts;
+
+  Bytes sum() const { return dense + experts; }
+  Bytes over(const ShardGroups& groups) const {
+    return dense / groups.dense + experts / groups.experts;
+  }
+};
+
+StateBytes weights(const StageParameters& parameters, const Recipe& recipe) {
+  const Bytes linear = linear_weight(recipe);
+  return {.dense = (parameters.dense - parameters.high_precision) * linear +
+                   parameters.high_precision * kBf16,
+          .experts = parameters.experts * linear};
+}
+
+StateBytes states(const StageParameters& parameters, Bytes element) {
+  return {.dense = parameters.dense * element, .experts = parameters.experts * element};
+}
+
+Bytes state(Precision precision) {
+  return precision == Precision::kFp32 ? kFp32 : kBf16;
+}
+
+/// The unit of a stage with most parameters, as one that is gathered or reduced at a time.
+StageParameters largest_unit(const Architecture& model,
+                             const TrainingPlan& plan,
+                             const Stage& stage) {
+  StageParameters largest;
+  for (const Unit& unit : stage.units) {
+    const StageParameters one =
+        stage_parameters(model, plan, {.first_layer = 0, .layers = 0, .units = {unit}});
+    if (one.dense + one.experts > largest.dense + largest.experts) {
+      largest = one;
+    }
+  }
+  return largest;
+}
+
+/// Adds what a rank keeps of one stage's parameters.
+void add_parameters(const Architecture& model,
+                    const TrainingPlan& plan,
+                    const Stage& stage,
+                    std::size_t hosts,
+                    MemoryUse& use) {
+  const Recipe& recipe = plan.recipe;
+  const StageParameters parameters = stage_parameters(model, plan, stage);
+  const ShardGroups groups = shard_groups(plan, hosts);
+  const Bytes of_gradient = state(recipe.gradients);
+  const StateBytes kept_weights = weights(parameters, recipe);
+  const StateBytes gradients = states(parameters, of_gradient);
+  const StateBytes optimizer = states(parameters, kFp32 + 2.0 * state(recipe.moments));
+  if (plan.zero_stage < 2) {
+    use.weights += kept_weights.sum();
+    use.gradients += gradients.sum();
+  } else {
+    const StageParameters unit = largest_unit(model, plan, stage);
+    use.gradients += gradients.over(groups) + states(unit, of_gradient).sum();
+    use.weights += plan.zero_stage == 2
+                       ? kept_weights.sum()
+                       : kept_weights.over(groups) + 2.0 * weights(unit, recipe).sum();
+  }
+  use.optimizer += plan.zero_stage > 0 ? optimizer.over(groups) : optimizer.sum();
 }
 
 }  // namespace
 
+Bytes kept_by_unit(UnitKind unit, const Architecture& model, const TrainingPlan& plan) {
+  return kept(unit, rank_load(model, plan));
+}
+
 Bytes kept_per_token(UnitKind unit, const Architecture& model, const Recipe& recipe) {
-  switch (unit) {
-    case UnitKind::kEmbedding:
-      return of(1, kFp32);  // the token's number
-    case UnitKind::kHead:
-      return of(model.hidden, kBf16);
-    case UnitKind::kDenseLayer:
-      return kept_by_attention(model, recipe) + kept_by_dense_mlp(model, recipe);
-    case UnitKind::kMoeLayer:
-      return kept_by_attention(model, recipe) + kept_by_experts(model, recipe);
-    case UnitKind::kMtpLayer:
-      return of(2 * model.hidden, kBf16) + kept_by_attention(model, recipe) +
-             (has_experts(unit, model) ? kept_by_experts(model, recipe)
-                                       : kept_by_dense_mlp(model, recipe));
-  }
-  return {};
+  TrainingPlan one;
+  one.sequence = 1;
+  one.recipe = recipe;
+  return kept_by_unit(unit, model, one);
 }
 
 std::vector<MemoryUse> peak_memory(const Architecture& model,
                                    const TrainingPlan& plan,
                                    const Schedule& schedule,
                                    const std::vector<Stage>& stages) {
-  const double tokens = static_cast<double>(plan.tokens_per_rank());
+  const RankLoad load = rank_load(model, plan);
   std::vector<Bytes> chunk_of_stage;
+  chunk_of_stage.reserve(stages.size());
+  std::vector<Bytes> again_of_stage;
+  again_of_stage.reserve(stages.size());
   for (const Stage& stage : stages) {
-    Bytes kept;
+    Bytes& chunk = chunk_of_stage.emplace_back();
+    Bytes& again = again_of_stage.emplace_back();
     for (const Unit& unit : stage.units) {
-      kept += tokens * kept_per_token(unit.kind, model, plan.recipe);
+      chunk += kept(unit.kind, load);
+      again = std::max(again, made_again(unit.kind, load));
     }
-    chunk_of_stage.push_back(kept);
   }
   std::vector<MemoryUse> result;
+  result.reserve(schedule.programs.size());
   for (int pipeline = 0; pipeline < schedule.ranks(); ++pipeline) {
+    const Program& program = schedule.programs[at(pipeline)];
+    const Peak peak = peak_activations(program, chunk_of_stage);
     MemoryUse use;
-    use.activations = peak_activations(schedule.programs[at(pipeline)], chunk_of_stage);
-    use.working = working_set(model, plan);
+    Bytes gradient;
+    use.activations = peak.held;
+    use.slot = peak.slot;
+    use.chunk = program.empty() ? Chunk{} : program[peak.slot].chunk;
+    use.context = kContext;
+    Bytes again;
     for (int index = 0; index < schedule.stages; ++index) {
       const std::vector<int> hosts = hosts_of_stage(schedule, index);
       if (std::ranges::count(hosts, pipeline) == 0) {
         continue;
       }
-      const Stage& stage = stages[at(index)];
-      const StageParameters parameters = stage_parameters(model, plan, stage);
-      const double copies =
-          plan.zero_stage > 0 ? static_cast<double>(hosts.size()) * plan.data : 1.0;
-      const double expert_copies = plan.zero_stage > 0 ? copies / plan.expert : 1.0;
-      const Bytes states = kFp32 + 2.0 * kBf16;
-      use.weights += weights(parameters, plan.recipe);
-      use.gradients += (parameters.dense + parameters.experts) * kFp32;
-      use.optimizer += (parameters.dense / copies + parameters.experts / expert_copies) * states;
-      use.logits = std::max(use.logits, logits(model, plan, stage));
+      add_parameters(model, plan, stages[at(index)], hosts.size(), use);
+      use.logits = std::max(use.logits, logits(load, stages[at(index)]));
+      again = std::max(again, again_of_stage[at(index)]);
+      gradient = std::max(gradient, weight_gradient(load, stages[at(index)]));
+    }
+    use.working = working_set(load, plan) + again + gradient;
+    if (std::ranges::none_of(program,
+                             [](const Slot& slot) { return slot.overlapped.has_value(); })) {
+      // Layers work before the head and after it.
+      (use.logits > use.working ? use.working : use.logits) = {};
     }
     result.push_back(use);
   }

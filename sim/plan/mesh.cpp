@@ -11,46 +11,58 @@ namespace towtank {
 
 Mesh::Mesh(const TrainingPlan& plan, int gpus_per_node)
     : pipeline_(plan.pipeline),
-      data_(plan.data),
-      expert_(plan.expert),
+      positions_(plan.positions()),
+      tensor_(plan.tensor),
       context_(plan.context),
+      expert_(plan.expert),
+      expert_tensor_(plan.expert_tensor),
       gpus_per_node_(gpus_per_node) {
-  check(plan.data % plan.expert == 0, "expert-parallel groups fill the data ranks");
+  check(positions_ % (plan.expert * plan.expert_tensor) == 0,
+        "expert-parallel groups fill the ranks of a stage");
   check(plan.data % plan.context == 0, "context groups fill the data ranks");
 }
 
-std::vector<int> Mesh::expert_group(int rank) const {
-  std::vector<int> group;
-  const int first = rank - position(rank) % expert_;
-  for (int member = first; member < first + expert_; ++member) {
-    group.push_back(member);
-  }
-  return group;
+std::vector<int> Mesh::tensor_group(int rank) const {
+  return run(rank, tensor_, 1);
 }
 
 std::vector<int> Mesh::context_group(int rank) const {
+  return run(rank, context_, tensor_);
+}
+
+std::vector<int> Mesh::expert_tensor_group(int rank) const {
+  return run(rank, expert_tensor_, 1);
+}
+
+std::vector<int> Mesh::expert_group(int rank) const {
+  return run(rank, expert_, expert_tensor_);
+}
+
+std::vector<int> Mesh::dense_replicas(const std::vector<int>& hosts, int rank) const {
+  return every(hosts, rank, tensor_);
+}
+
+std::vector<int> Mesh::expert_replicas(const std::vector<int>& hosts, int rank) const {
+  return every(hosts, rank, expert_ * expert_tensor_);
+}
+
+/// `count` ranks at a distance of `stride`, one of them `rank`: of a block of count * stride.
+std::vector<int> Mesh::run(int rank, int count, int stride) const {
   std::vector<int> group;
-  const int first = rank - position(rank) % context_;
-  for (int member = first; member < first + context_; ++member) {
-    group.push_back(member);
+  group.reserve(static_cast<std::size_t>(count));
+  const int first = rank - position(rank) % (count * stride) + position(rank) % stride;
+  for (int place = 0; place < count; ++place) {
+    group.push_back(first + place * stride);
   }
   return group;
 }
 
-std::vector<int> Mesh::dense_replicas(const std::vector<int>& hosts) const {
+/// All ranks of `hosts` whose positions differ from that of `rank` by whole strides.
+std::vector<int> Mesh::every(const std::vector<int>& hosts, int rank_with_these, int stride) const {
   std::vector<int> group;
+  group.reserve(hosts.size() * static_cast<std::size_t>(positions_ / stride));
   for (const int host : hosts) {
-    for (int place = 0; place < data_; ++place) {
-      group.push_back(rank(host, place));
-    }
-  }
-  return group;
-}
-
-std::vector<int> Mesh::expert_replicas(const std::vector<int>& hosts, int rank_with_experts) const {
-  std::vector<int> group;
-  for (const int host : hosts) {
-    for (int place = position(rank_with_experts) % expert_; place < data_; place += expert_) {
+    for (int place = position(rank_with_these) % stride; place < positions_; place += stride) {
       group.push_back(rank(host, place));
     }
   }

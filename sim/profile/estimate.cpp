@@ -9,6 +9,7 @@
 #include "sim/base/error.hpp"
 #include "sim/profile/neighbours.hpp"
 #include "sim/profile/profile.hpp"
+#include "sim/profile/relatives.hpp"
 
 namespace towtank {
 namespace {
@@ -171,38 +172,33 @@ Estimate from_fit(
   return result;
 }
 
-/// The kind of another kernel that sweeps over memory in the same way and is measured more often.
-std::optional<OpKind> sweeps_like(OpKind kind) {
-  if (kind == OpKind::kActivation) {
-    return OpKind::kSwiGlu;
+/// Rules 1 to 4: measurements of the op itself or of its kind.
+std::optional<Estimate> from_own_kind(const Profile& profile,
+                                      const Op& op,
+                                      int sms,
+                                      std::string_view library) {
+  const MeasuredPoint* const point = measured(profile, op, sms, library);
+  if (point != nullptr && point->sms == sms) {
+    return from_same_op(profile, *point, sms);
   }
-  if (kind == OpKind::kActivationBackward) {
-    return OpKind::kSwiGluBackward;
+  const KernelFit* const fit = find_fit(profile, op, library);
+  if (point != nullptr) {
+    const Estimate scaled = from_same_op(profile, *point, sms);
+    const Estimate fitted = fit == nullptr ? scaled : from_fit(profile, *fit, op, sms, library);
+    return fitted.error < scaled.error ? fitted : scaled;
   }
-  return std::nullopt;
+  if (fit != nullptr) {
+    return from_fit(profile, *fit, op, sms, library);
+  }
+  return from_neighbours(profile, op, sms, library);
 }
 
-/// From another kind of kernel on the same shape: it reaches the same share of the roofline.
-std::optional<Estimate> from_like_kind(const Profile& profile,
-                                       const Op& op,
-                                       int sms,
-                                       std::string_view library) {
-  const std::optional<OpKind> kind = sweeps_like(op.kind);
-  if (!kind) {
-    return std::nullopt;
-  }
-  const Op like{.kind = *kind, .precision = op.precision, .shape = op.shape};
-  std::optional<Estimate> result = from_neighbours(profile, like, sms, library);
-  if (result) {
-    result->time = result->time *
-                   (speed_of_light(op, profile.gpu, sms) / speed_of_light(like, profile.gpu, sms));
-    result->error = capped(std::hypot(result->error, kOtherFormError));
-    result->beyond = true;
-    if (result->origin == Origin::kInterpolated) {
-      result->origin = Origin::kExtrapolated;
-    }
-  }
-  return result;
+/// True when other kernels need not be asked: the op was measured, or lies among measured sizes of
+/// its kind. Sweeps of another GPU do not count: they depend on more than the memory's bandwidth.
+bool is_settled(const Estimate& found, const Op& op) {
+  const bool same_op = found.nearest != nullptr && found.nearest->op == op;
+  const bool same_gpu = found.origin != Origin::kTransferred || is_compute_bound_kind(op.kind);
+  return same_op || (same_gpu && !found.beyond);
 }
 
 Estimate from_datasheet(const Profile& profile, const Op& op, int sms) {
@@ -270,26 +266,17 @@ const KernelFit* find_fit(const Profile& profile, const Op& op, std::string_view
 }
 
 Estimate estimate(const Profile& profile, const Op& op, int sms, std::string_view library) {
-  const MeasuredPoint* const point = measured(profile, op, sms, library);
-  if (point != nullptr && point->sms == sms) {
-    return from_same_op(profile, *point, sms);
+  const std::optional<Estimate> own = from_own_kind(profile, op, sms, library);
+  if (own && is_settled(*own, op)) {
+    return *own;
   }
-  const KernelFit* const fit = find_fit(profile, op, library);
-  if (point != nullptr) {
-    const Estimate scaled = from_same_op(profile, *point, sms);
-    const Estimate fitted = fit == nullptr ? scaled : from_fit(profile, *fit, op, sms, library);
-    return fitted.error < scaled.error ? fitted : scaled;
+  const std::optional<Estimate> like = from_relatives(profile, op, sms, [&](const Op& other) {
+    return from_own_kind(profile, other, sms, library);
+  });
+  if (own) {
+    return like && like->error < own->error ? *like : *own;
   }
-  if (fit != nullptr) {
-    return from_fit(profile, *fit, op, sms, library);
-  }
-  if (const std::optional<Estimate> near = from_neighbours(profile, op, sms, library)) {
-    return *near;
-  }
-  if (const std::optional<Estimate> like = from_like_kind(profile, op, sms, library)) {
-    return *like;
-  }
-  return from_datasheet(profile, op, sms);
+  return like ? *like : from_datasheet(profile, op, sms);
 }
 
 }  // namespace towtank

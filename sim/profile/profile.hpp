@@ -27,7 +27,7 @@ enum class Origin {
   kMeasured,      // this op, this shape, these SMs
   kScaled,        // this op and shape, measured with another number of SMs
   kInterpolated,  // this op, between measured shapes
-  kExtrapolated,  // this op, beyond the measured shapes
+  kExtrapolated,  // this op, beyond the measured shapes; or a kernel like it
   kTransferred,   // measured on another GPU with the same compute (see Profile::transfer)
   kDatasheet,     // peak times a typical efficiency; nothing measured
 };
@@ -155,10 +155,10 @@ struct Estimate {
 ///  3. a table of its kind was fitted: the fit, corrected by single measurements of the same kind
 ///     (see FitCorrection) unless a library is named;
 ///  4. single measurements of its kind and precision on other shapes: the fraction of the roofline
-///     that the nearest of them reached. The error grows with the distance, at the rate at which
-///     the measured points mispredict each other;
-///  5. nothing was: the datasheet's peaks times a typical efficiency.
-/// Rules 1 to 4 add the transfer's error where they rest on another GPU. A library that the profile
+///     that the nearest reached. The error grows as far away points mispredict each other;
+///  5. kernels like it (see from_relatives()), where rules 3 and 4 do not apply or are less sure
+///     beyond the measured sizes; nothing was: the datasheet's peaks times a typical efficiency.
+/// Rules 1 to 5 add the transfer's error where they rest on another GPU. A library that the profile
 /// does not have is not replaced by another: find_fit() tells. Never fails, except that collectives
 /// need the links' bandwidth (see what_is_missing()).
 Estimate estimate(const Profile& profile, const Op& op, int sms, std::string_view library = {});

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -20,18 +23,35 @@ std::string path_in(const std::string& directory, const std::string& gpu_name) {
   return (std::filesystem::path(directory) / (gpu_name + ".toml")).string();
 }
 
-/// A profile with everything it takes over from another one of `directory`.
+/// The profiles that `profile` takes over from: of the GPU that it names, then of the GPU that this
+/// one takes over from, less certain by as much, and so on; never of the same GPU twice.
+std::vector<Profile> read_others(const Profile& profile, const std::string& directory) {
+  std::vector<Profile> others;
+  std::set<std::string> known = {profile.gpu.name};
+  std::optional<Transfer> next = profile.transfer;
+  double less_certain = 0.0;
+  while (next && known.insert(next->from).second) {
+    Mistakes of_other;
+    others.push_back(read_profile_file(path_in(directory, next->from), directory, of_other));
+    of_other.throw_if_any();
+    widen(others.back(), less_certain);
+    next = others.back().transfer;
+    less_certain = next ? std::hypot(less_certain, next->error) : 0.0;
+  }
+  return others;
+}
+
+/// A profile with everything it takes over from others of `directory`.
 Profile read_with_transfer(const std::string& path, const std::string& directory) {
   Mistakes mistakes;
   Profile profile = read_profile_file(path, directory, mistakes);
   if (profile.transfer && mistakes.sound("transfer.from")) {
     try {
-      Mistakes of_other;
-      const Profile other =
-          read_profile_file(path_in(directory, profile.transfer->from), directory, of_other);
-      of_other.throw_if_any();
+      const std::vector<Profile> others = read_others(profile, directory);
       if (mistakes.empty()) {
-        adopt_measurements(profile, other);
+        for (const Profile& other : others) {
+          adopt_measurements(profile, other);
+        }
       }
     } catch (const InputError& error) {
       mistakes.add(error);

@@ -79,6 +79,18 @@ void adopt_measurements(Profile& profile, const Profile& from) {
   }
 }
 
+void widen(Profile& profile, double error) {
+  for (MeasuredPoint& point : profile.points) {
+    point.spread = std::hypot(point.spread, error);
+  }
+  for (KernelFit& fit : profile.fits) {
+    for (double& of_time : fit.error.at_knots) {
+      of_time = std::hypot(of_time, error);
+    }
+    fit.error.of_measured = std::hypot(fit.error.of_measured, error);
+  }
+}
+
 void correct_fits(Profile& profile) {
   profile.corrections.assign(profile.fits.size(), {});
   for (std::size_t i = 0; i < profile.fits.size(); ++i) {

@@ -12,6 +12,9 @@ namespace towtank {
 /// connected.
 void adopt_measurements(Profile& profile, const Profile& from);
 
+/// Adds `error` to that of every kernel time measured on `profile`'s GPU.
+void widen(Profile& profile, double error);
+
 /// Holds every fit against the single measurements of its kind (Profile::corrections).
 void correct_fits(Profile& profile);
 

@@ -14,13 +14,20 @@ std::size_t at(std::int32_t index) {
 /// What a stretch of waiting was for.
 struct Waiting {
   double pipeline = 0.0;  // another rank's compute, or a transfer between pipeline stages
-  double own = 0.0;       // this rank's expert, context or data-parallel communication
+  double own = 0.0;       // this rank's expert, context, tensor or data-parallel communication
 };
 
-/// Events of a rank's compute and expert streams in order of time; its last event on any stream.
+/// Streams of which each event is the rank's own communication, that its kernels wait for.
+bool is_own_communication(StreamKind stream) {
+  return stream == StreamKind::kExpert || stream == StreamKind::kTensor ||
+         stream == StreamKind::kParameters;
+}
+
+/// Events of a rank's compute stream, and of its own communication, in order of time; its last event
+/// on any stream.
 struct RankEvents {
   std::vector<std::int32_t> compute;
-  std::vector<std::int32_t> expert;
+  std::vector<std::int32_t> own;
   std::int32_t last = -1;
 };
 
@@ -53,8 +60,8 @@ Waiting waiting_before(const Timeline& timeline,
     const Event& cause = timeline.events[at(event)];
     const double start = std::clamp(cause.start, from, to);
     double own = 0.0;
-    if (cause.stream == StreamKind::kExpert) {
-      own = busy_time(timeline, of_rank.expert, start, to);
+    if (is_own_communication(cause.stream)) {
+      own = std::min(busy_time(timeline, of_rank.own, start, to), to - start);
     } else if (cause.stream == StreamKind::kData) {
       own = to - start;
     }
@@ -75,14 +82,16 @@ std::vector<RankEvents> events_of_ranks(const Timeline& timeline) {
     const auto index = static_cast<std::int32_t>(i);
     if (event.stream == StreamKind::kCompute) {
       of_rank.compute.push_back(index);
-    } else if (event.stream == StreamKind::kExpert) {
-      of_rank.expert.push_back(index);
+    } else if (is_own_communication(event.stream)) {
+      of_rank.own.push_back(index);
     }
     if (of_rank.last < 0 || event.end >= timeline.events[at(of_rank.last)].end) {
       of_rank.last = index;
     }
   }
   for (RankEvents& of_rank : result) {
+    std::ranges::sort(
+        of_rank.own, {}, [&](std::int32_t index) { return timeline.events[at(index)].end; });
     std::ranges::sort(
         of_rank.compute, {}, [&](std::int32_t index) { return timeline.events[at(index)].start; });
   }

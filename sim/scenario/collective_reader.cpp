@@ -26,21 +26,27 @@ std::vector<std::string> algorithms_for(Collective kind) {
   return words;
 }
 
-std::optional<Algorithm> read_algorithm(TomlTable& table, Collective kind, bool is_used) {
+/// Whether gradients or parameters of such a plan move by this collective.
+bool is_used(Collective kind, const Sharding& sharding) {
+  const bool sharded = sharding.zero_stage > 0;
+  return kind == Collective::kAllReduce ? !sharded || sharding.in_groups : sharded;
+}
+
+std::optional<Algorithm> read_algorithm(TomlTable& table,
+                                        Collective kind,
+                                        const Sharding& sharding) {
   std::string key(name(kind));
   std::ranges::replace(key, '-', '_');
   if (!table.has(key)) {
     return std::nullopt;
   }
   const std::string word = table.word(key, algorithms_for(kind));
-  if (!is_used) {
-    table.mistake(
-        key,
-        fmt::format(
-            "a plan with zero = {} has no {}", kind == Collective::kAllReduce ? 1 : 0, name(kind)),
-        kind == Collective::kAllReduce
-            ? "gradients are reduce-scattered and parameters gathered: force these"
-            : "gradients are all-reduced: force all_reduce");
+  if (!is_used(kind, sharding)) {
+    table.mistake(key,
+                  fmt::format("a plan with zero = {} has no {}", sharding.zero_stage, name(kind)),
+                  kind == Collective::kAllReduce
+                      ? "gradients are reduce-scattered and parameters gathered: force these"
+                      : "gradients are all-reduced: force all_reduce");
   }
   const auto* const found = std::ranges::find_if(
       kAlgorithms, [&word](Algorithm algorithm) { return name(algorithm) == word; });
@@ -62,22 +68,24 @@ std::optional<Protocol> read_protocol(TomlTable& table) {
 
 }  // namespace
 
-CollectivePlan read_collectives(TomlTable& plan, int zero_stage) {
+CollectivePlan read_collectives(TomlTable& plan, const Sharding& sharding) {
   auto table = plan.optional_table("collectives");
   if (!table) {
     return {};
   }
-  const bool sharded = zero_stage > 0;
   const bool in_switch = table->flag_or("in_switch", true);
-  if (!in_switch && sharded) {
-    table->mistake("in_switch",
-                   "a plan with zero = 1 has no all-reduce, which alone may be left to NVSwitches",
-                   "leave it out");
+  if (!in_switch && !is_used(Collective::kAllReduce, sharding)) {
+    table->mistake(
+        "in_switch",
+        fmt::format("a plan with zero = {} has no all-reduce, which alone may be left to "
+                    "NVSwitches",
+                    sharding.zero_stage),
+        "leave it out");
   }
   CollectivePlan collectives{
-      .all_reduce = read_algorithm(*table, Collective::kAllReduce, !sharded),
-      .all_gather = read_algorithm(*table, Collective::kAllGather, sharded),
-      .reduce_scatter = read_algorithm(*table, Collective::kReduceScatter, sharded),
+      .all_reduce = read_algorithm(*table, Collective::kAllReduce, sharding),
+      .all_gather = read_algorithm(*table, Collective::kAllGather, sharding),
+      .reduce_scatter = read_algorithm(*table, Collective::kReduceScatter, sharding),
       .protocol = read_protocol(*table),
       .in_switch = in_switch,
       .places = {}};

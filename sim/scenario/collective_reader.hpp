@@ -14,8 +14,15 @@
 
 namespace towtank {
 
+/// What a plan shards over its data ranks, and whether these are groups that share with each other
+/// by all-reduces (HSDP).
+struct Sharding {
+  int zero_stage = 0;
+  bool in_groups = false;
+};
+
 /// Reads `collectives` of a plan. An algorithm that does no such collective, or a collective that a
-/// plan of this ZeRO stage has none of, is a mistake.
-CollectivePlan read_collectives(TomlTable& plan, int zero_stage);
+/// plan sharded like this has none of, is a mistake.
+CollectivePlan read_collectives(TomlTable& plan, const Sharding& sharding);
 
 }  // namespace towtank

@@ -180,7 +180,7 @@ TomlNode based_scenario(TomlNode root,
 }  // namespace
 
 const std::vector<std::string>& tables_with_base() {
-  static const std::vector<std::string> kTables = {"model", "cluster", "prices"};
+  static const std::vector<std::string> kTables = {"model", "cluster", "prices", "stack"};
   return kTables;
 }
 

@@ -9,10 +9,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "sim/base/quantity_text.hpp"
 #include "sim/cluster/placement.hpp"
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
 #include "sim/scenario/fabric_entries.hpp"
+#include "sim/scenario/plan_reader.hpp"
 
 namespace towtank {
 namespace {
@@ -125,17 +127,8 @@ void add_cluster(const Cluster& cluster, Entries& entries) {
 }
 
 std::string text_of(const Recompute& recompute) {
-  std::vector<std::string> parts;
-  if (recompute.norms) {
-    parts.emplace_back("norms");
-  }
-  if (recompute.swiglu) {
-    parts.emplace_back("swiglu");
-  }
-  if (recompute.up_projections) {
-    parts.emplace_back("up-projections");
-  }
-  return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
+  const std::vector<std::string> words = recompute_words(recompute);
+  return words.empty() ? "none" : fmt::format("{}", fmt::join(words, ", "));
 }
 
 /// What is forced of them.
@@ -154,11 +147,34 @@ void add_collectives(const CollectivePlan& plan, Entries& entries) {
   }
 }
 
+void add_overlap(const Overlap& overlap, Entries& entries) {
+  entries.add("plan.overlap.tensor", overlap.tensor);
+  entries.add("plan.overlap.gradients", overlap.gradients);
+  entries.add("plan.overlap.parameters", overlap.parameters);
+  entries.add("plan.overlap.experts", overlap.experts);
+}
+
+void add_stack(const SoftwareStack& stack, Entries& entries) {
+  entries.add("stack.name", stack.name.empty() ? "none" : stack.name);
+  entries.add("stack.compute_slowdown", stack.compute_slowdown);
+  entries.add("stack.memory_slowdown", stack.memory_slowdown);
+  entries.add("stack.attention_slowdown", stack.attention_slowdown);
+  entries.add("stack.launch", format_time(stack.launch));
+  entries.add("stack.launches_each_expert", stack.launches_each_expert);
+  entries.add("stack.step_overhead", format_time(stack.step_overhead));
+}
+
 void add_plan(const TrainingPlan& plan, Entries& entries) {
   entries.add("plan.pipeline", plan.pipeline);
   entries.add("plan.data", plan.data);
+  entries.add("plan.tensor", plan.tensor);
+  entries.add("plan.sequence_parallel", plan.sequence_parallel);
   entries.add("plan.expert", plan.expert);
+  entries.add("plan.expert_tensor", plan.expert_tensor);
   entries.add("plan.context", plan.context);
+  if (plan.context > 1) {
+    entries.add("plan.context_exchange", context_word(plan.context_exchange));
+  }
   entries.add("plan.schedule", name(plan.schedule));
   entries.add("plan.interleave", plan.interleave);
   entries.add("plan.stage_layers",
@@ -166,11 +182,22 @@ void add_plan(const TrainingPlan& plan, Entries& entries) {
                                         : fmt::format("{}", fmt::join(plan.stage_layers, ", ")));
   entries.add("plan.micro_batch", plan.micro_batch);
   entries.add("plan.zero", plan.zero_stage);
+  if (plan.zero_stage > 0) {
+    entries.add("plan.shard", plan.shard == 0 ? plan.data : plan.shard);
+  }
   add_collectives(plan.collectives, entries);
-  entries.add("plan.precision", plan.recipe.gemm == Precision::kFp8Block ? "fp8-block" : "bf16");
+  add_overlap(plan.overlap, entries);
+  entries.add("plan.precision", precision_word(plan.recipe.gemm));
+  entries.add("plan.moments", precision_word(plan.recipe.moments));
+  entries.add("plan.gradients", precision_word(plan.recipe.gradients));
+  entries.add("plan.loss", loss_word(plan.recipe.loss));
+  entries.add("plan.fused_attention", plan.recipe.fused_attention);
+  entries.add("plan.dropout", plan.recipe.dropout);
   entries.add("plan.recompute", text_of(plan.recipe.recompute));
+  entries.add("plan.dispatch", dispatch_word(plan.forwards_in_node));
   entries.add("plan.blocking_pipeline", plan.blocking_pipeline);
   entries.add("plan.communication_sms", plan.communication_sms);
+  add_stack(plan.stack, entries);
 }
 
 /// Where jobs are on the cluster, if not this one on all of it.

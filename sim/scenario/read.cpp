@@ -1,6 +1,5 @@
 // From the document of a scenario to its typed values.
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -12,23 +11,22 @@
 #include "sim/cluster/placement.hpp"
 #include "sim/profile/toml_table.hpp"
 #include "sim/scenario/cluster_reader.hpp"
-#include "sim/scenario/collective_reader.hpp"
 #include "sim/scenario/document.hpp"
 #include "sim/scenario/entries.hpp"
 #include "sim/scenario/expert_load_reader.hpp"
 #include "sim/scenario/metrics.hpp"
 #include "sim/scenario/model_reader.hpp"
 #include "sim/scenario/neighbour_reader.hpp"
+#include "sim/scenario/plan_reader.hpp"
 #include "sim/scenario/rules.hpp"
 #include "sim/scenario/scenario.hpp"
+#include "sim/scenario/stack_reader.hpp"
 
 namespace towtank {
 namespace {
 
 // Upper bounds keep every product of sizes inside 64 bits; all are far beyond what exists.
-constexpr std::int64_t kMostLayers = 10'000;
 constexpr std::int64_t kMostRanks = 1 << 22;
-constexpr std::int64_t kMostExperts = 65'536;
 constexpr std::int64_t kMostSequence = 1 << 24;
 constexpr std::int64_t kMostBatch = 10'000'000;
 
@@ -48,82 +46,6 @@ GpuPrice read_price(TomlTable table) {
   }
   table.finish();
   return price;
-}
-
-int read_zero_stage(TomlTable& table) {
-  const std::int64_t stage = table.integer("zero", {.most = 1'000, .example = 1});
-  if (stage > 1) {
-    table.mistake("zero",
-                  fmt::format("ZeRO stage {} is not modelled", stage),
-                  "ZeRO stages 0 and 1 are modelled: write zero = 1");
-  }
-  return to_int(std::min<std::int64_t>(stage, 1));
-}
-
-Precision read_precision(TomlTable& table) {
-  static const std::vector<std::string> kWords = {"fp8-block", "bf16"};
-  return table.word("precision", kWords) == "bf16" ? Precision::kBf16 : Precision::kFp8Block;
-}
-
-Recompute read_recompute(TomlTable& table) {
-  static const std::vector<std::string> kWords = {"norms", "up-projections", "swiglu"};
-  const std::vector<std::string> words = table.words("recompute", kWords);
-  const auto named = [&words](const std::string& word) {
-    return std::ranges::find(words, word) != words.end();
-  };
-  return {.norms = named("norms"),
-          .up_projections = named("up-projections"),
-          .swiglu = named("swiglu")};
-}
-
-ScheduleKind read_schedule(TomlTable& table) {
-  constexpr std::array kKinds = {ScheduleKind::k1F1B,
-                                 ScheduleKind::kGpipe,
-                                 ScheduleKind::kInterleaved1F1B,
-                                 ScheduleKind::kZb1p,
-                                 ScheduleKind::kDualPipe,
-                                 ScheduleKind::kDualPipeV};
-  std::vector<std::string> words;
-  words.reserve(kKinds.size());
-  for (const ScheduleKind kind : kKinds) {
-    words.emplace_back(name(kind));
-  }
-  const std::string word = table.word("schedule", words);
-  return kKinds.at(static_cast<std::size_t>(std::ranges::find(words, word) - words.begin()));
-}
-
-/// How many ranks share a layer's experts; there is nothing to share in a dense model.
-int read_expert_ranks(TomlTable& table, bool dense) {
-  const IntegerRange range{.least = 1, .most = kMostExperts, .example = 64};
-  return to_int(dense ? table.integer_or("expert", 1, range) : table.integer("expert", range));
-}
-
-TrainingPlan read_plan(TomlTable table, const Architecture& model) {
-  const auto degree_or_1 = [&table](std::string_view key, std::int64_t most) {
-    return to_int(table.integer_or(key, 1, {.least = 1, .most = most}));
-  };
-  TrainingPlan plan;
-  plan.pipeline =
-      to_int(table.integer("pipeline", {.least = 1, .most = kMostLayers, .example = 16}));
-  plan.data = degree_or_1("data", kMostRanks);
-  plan.expert = read_expert_ranks(table, model.moe.experts == 0);
-  plan.context = degree_or_1("context", kMostRanks);
-  plan.schedule = read_schedule(table);
-  plan.interleave = degree_or_1("interleave", 1'000);
-  for (const std::int64_t layers :
-       table.integers_or_none("stage_layers", {.least = 1, .most = kMostLayers})) {
-    plan.stage_layers.push_back(to_int(layers));
-  }
-  plan.micro_batch = degree_or_1("micro_batch", 65'536);
-  plan.zero_stage = read_zero_stage(table);
-  plan.collectives = read_collectives(table, plan.zero_stage);
-  plan.recipe.gemm = read_precision(table);
-  plan.recipe.recompute = read_recompute(table);
-  plan.blocking_pipeline = table.flag_or("blocking_pipeline", false);
-  plan.communication_sms =
-      to_int(table.integer("communication_sms", {.most = 1'000, .example = 20}));
-  table.finish();
-  return plan;
 }
 
 constexpr NumberRange kTokens = {.least = 1.0, .most = 1e18, .example = 14.8e12};
@@ -194,6 +116,7 @@ Scenario read_document(const TomlNode& document, const std::string& path, Mistak
   scenario.cluster =
       plan.has("nodes") ? on_nodes(scenario.whole_cluster, scenario.nodes) : scenario.whole_cluster;
   scenario.plan = read_plan(std::move(plan), scenario.model);
+  scenario.plan.stack = read_stack(root, scenario.cluster.gpu);
   scenario.plan.expert_plan = read_expert_plan(
       root, document, scenario.model.moe, std::filesystem::path(path).parent_path(), mistakes);
   scenario.price = read_price(root.table("prices", "prices.base = \"prices/h800-rental.toml\""));

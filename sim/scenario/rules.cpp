@@ -15,8 +15,8 @@
 
 #include "sim/base/quantity_text.hpp"
 #include "sim/scenario/divisors.hpp"
-#include "sim/scenario/expert_load_reader.hpp"
 #include "sim/scenario/model_reader.hpp"
+#include "sim/scenario/rank_rules.hpp"
 #include "sim/scenario/rule_book.hpp"
 
 namespace towtank {
@@ -30,45 +30,6 @@ std::string count(std::int64_t value) {
   return format_count(static_cast<double>(value));
 }
 
-/// The experts' load and layout, on groups of these shapes that were found right.
-void require_possible(const ExpertPlan& plan,
-                      const ExpertLayer& layer,
-                      const std::vector<GroupShape>& shapes,
-                      Rules& rules) {
-  for (const GroupShape& shape : shapes) {
-    if (rules.sound({"model.moe.experts",
-                     "model.moe.top_k",
-                     "model.moe.groups",
-                     "model.moe.groups_per_token",
-                     "plan.expert",
-                     "cluster.gpus",
-                     "cluster.gpus_per_node"})) {
-      check_expert_plan(plan, layer, shape, rules.document(), rules.mistakes());
-    }
-  }
-}
-
-/// "1 node", "3 nodes"
-std::string counted(std::int64_t value, std::string_view word) {
-  return fmt::format("{} {}{}", count(value), word, value == 1 ? "" : "s");
-}
-
-/// "24 GPUs (3 nodes of 8)", "20 GPUs (2 nodes of 8 and one of 4)", "7 GPUs (on a node of 8)"
-std::string gpus_text(const Cluster& cluster) {
-  const std::string all = counted(cluster.gpus(), "GPU");
-  if (cluster.idle == 0) {
-    return fmt::format("{} ({} of {})", all, counted(cluster.nodes, "node"), cluster.gpus_per_node);
-  }
-  if (cluster.nodes == 1) {
-    return fmt::format("{} (on a node of {})", all, cluster.gpus_per_node);
-  }
-  return fmt::format("{} ({} of {} and one of {})",
-                     all,
-                     counted(cluster.nodes - 1, "node"),
-                     cluster.gpus_per_node,
-                     cluster.gpus_per_node - cluster.idle);
-}
-
 void check_cluster(const Cluster& cluster, Rules& rules) {
   const std::int64_t gpus = std::int64_t{cluster.nodes} * cluster.gpus_per_node;
   rules.require(gpus <= kMostRanks,
@@ -77,98 +38,15 @@ void check_cluster(const Cluster& cluster, Rules& rules) {
                 fmt::format("up to {} GPUs", count(kMostRanks)));
 }
 
-/// The pipeline and data ranks use every GPU of the cluster. An absent `data` follows from that.
-void check_ranks(TrainingPlan& plan, const Cluster& cluster, Rules& rules) {
-  const bool derived = !rules.given("plan", "data");
-  if (!rules.sound({"cluster.nodes",
-                    "cluster.gpus",
-                    "cluster.gpus_per_node",
-                    "plan.nodes",
-                    "plan.pipeline"})) {
-    if (derived) {
-      rules.distrust("plan.data");
-    }
-    return;
-  }
-  const int gpus = cluster.gpus();
-  const int data = gpus / plan.pipeline;
-  const std::int64_t ranks = std::int64_t{plan.pipeline} * plan.data;
-  // Of a placement, cluster.gpus would count the GPUs of all the cluster's nodes.
-  const bool fill_nodes_in_part = !derived && !rules.given("plan", "nodes") && ranks < gpus &&
-                                  ranks > std::int64_t{cluster.nodes - 1} * cluster.gpus_per_node;
-  const std::string uses_only = fmt::format("cluster.gpus = {} uses only so many", ranks);
-  rules.require(
-      gpus % plan.pipeline == 0,
-      {"plan.pipeline"},
-      fmt::format("{} do not divide into {} pipeline ranks", gpus_text(cluster), plan.pipeline),
-      fmt::format("pipeline = {} would do{}",
-                  divisors_around(gpus, plan.pipeline),
-                  fill_nodes_in_part ? "; " + uses_only : ""));
-  if (derived) {
-    plan.data = std::max(data, 1);
-    return;
-  }
-  rules.require(ranks == gpus,
-                {"plan.data", "plan.pipeline"},
-                fmt::format("pipeline {} x data {} is {} ranks, but the cluster has {}",
-                            plan.pipeline,
-                            plan.data,
-                            count(ranks),
-                            gpus_text(cluster)),
-                fill_nodes_in_part
-                    ? fmt::format("data = {}; {}", data, uses_only)
-                    : fmt::format("data = {}, or leave it out to have it derived", data));
-}
-
-/// The shapes of groups of `size` consecutive ranks, which fill the ranks: by where on its node a
-/// group begins.
-std::vector<GroupShape> shapes_of_groups(std::int64_t size,
-                                         std::int64_t ranks,
-                                         std::int64_t per_node) {
-  std::vector<GroupShape> shapes;
-  std::set<std::int64_t> begun;  // places
-  for (std::int64_t first = 0; first < ranks && begun.insert(first % per_node).second;
-       first += size) {
-    std::vector<int> members;
-    for (std::int64_t rank = first; rank < first + size;) {
-      const std::int64_t next = std::min(first + size, (rank / per_node + 1) * per_node);
-      members.push_back(static_cast<int>(next - rank));
-      rank = next;
-    }
-    const auto [fewest, most] = std::ranges::minmax(members);
-    GroupShape shape{.local = most, .nodes = static_cast<int>(members.size())};
-    if (fewest != most) {
-      shape.uneven = std::move(members);
-    }
-    if (std::ranges::find(shapes, shape) == shapes.end()) {
-      shapes.push_back(std::move(shape));
-    }
-  }
-  return shapes;
-}
-
-/// The most expert-parallel ranks, up to the plan's, with which every rule about them holds.
-std::int64_t workable_expert_ranks(const Scenario& scenario) {
-  const ExpertLayer& moe = scenario.model.moe;
-  for (std::int64_t expert = scenario.plan.expert; expert > 1; --expert) {
-    if (scenario.plan.data % expert == 0 && moe.experts % expert == 0) {
-      return expert;
-    }
-  }
-  return 1;
-}
-
-/// A dense model has nothing to share out or to place.
-void check_no_experts(const TrainingPlan& plan, Rules& rules) {
-  rules.require(plan.expert == 1,
-                {"plan.expert", "model.moe"},
-                fmt::format("{} expert-parallel ranks for a model without experts", plan.expert),
-                "expert = 1, or leave it out");
-  const TomlMember* const experts = find_member(rules.document(), "experts");
-  rules.require(experts == nullptr,
-                {"experts", "model.moe"},
-                "a model without experts has no load on them",
-                "leave [experts] out");
+/// Whether plan.recompute, which was read without a mistake, has this word.
+bool recompute_says(std::string_view word, const Rules& rules) {
+  const TomlMember* const plan = find_member(rules.document(), "plan");
+  const TomlMember* const words = plan == nullptr ? nullptr : find_member(plan->node, "recompute");
+  const auto* const items = words == nullptr ? nullptr : std::get_if<TomlArray>(&words->node.value);
+  return items != nullptr && std::ranges::any_of(*items, [word](const TomlNode& item) {
+           const auto* const text = std::get_if<std::string>(&item.value);
+           return text != nullptr && *text == word;
+         });
 }
 
 /// Words of plan.recompute that name something the model has.
@@ -179,9 +57,17 @@ void check_recompute(const Architecture& model, const TrainingPlan& plan, Rules&
       {"plan.recompute", "model.attention"},
       "\"up-projections\" are those of latent attention, which the model does not have",
       "leave it out");
-  rules.require(!recompute.swiglu || model.gated_mlp,
+  rules.require(model.gated_mlp || !recompute_says("swiglu", rules),
                 {"plan.recompute", "model.mlp"},
                 "\"swiglu\" is the product of a gated MLP, which the model does not have",
+                "write \"activation\"");
+  rules.require(plan.recipe.fused_attention || plan.context == 1,
+                {"plan.fused_attention", "plan.context"},
+                "ranks that share a sequence and write its scores to memory are not modelled",
+                "fused_attention = true, or context = 1");
+  rules.require(!recompute.shared_experts || model.moe.width_of_shared() > 0,
+                {"plan.recompute", "model.moe"},
+                "\"shared-experts\" of a model that has none",
                 "leave it out");
 }
 
@@ -205,35 +91,6 @@ void check_sequence(const Architecture& model,
                             count(longest),
                             count(sequence)),
                 fmt::format("a sequence of {} or less", longest));
-}
-
-/// Expert-parallel groups are runs of `expert` consecutive data ranks, which need not fill nodes.
-void check_experts(const Scenario& scenario, Rules& rules) {
-  const TrainingPlan& plan = scenario.plan;
-  const ExpertLayer& moe = scenario.model.moe;
-  if (moe.experts == 0) {
-    check_no_experts(plan, rules);
-    return;
-  }
-  const std::string hint = fmt::format("expert = {} would do", workable_expert_ranks(scenario));
-  rules.require(
-      plan.data % plan.expert == 0,
-      {"plan.expert", "plan.data", "plan.pipeline"},
-      fmt::format(
-          "{} data ranks do not divide into expert-parallel groups of {}", plan.data, plan.expert),
-      hint);
-  rules.require(
-      plan.expert_plan.redundant > 0 || moe.experts % plan.expert == 0,
-      {"plan.expert", "model.moe.experts"},
-      fmt::format(
-          "{} experts do not divide over {} expert-parallel ranks", moe.experts, plan.expert),
-      hint);
-  require_possible(plan.expert_plan,
-                   moe,
-                   shapes_of_groups(plan.expert,
-                                    std::int64_t{plan.pipeline} * plan.data,
-                                    std::max(scenario.cluster.gpus_per_node, 1)),
-                   rules);
 }
 
 std::int64_t stages_of(const TrainingPlan& plan) {
@@ -326,6 +183,7 @@ void check_micro_batches(const TrainingPlan& plan, const PhaseBatch& phase, Rule
   if (!rules.sound({phase.batch_key,
                     "plan.data",
                     "plan.pipeline",
+                    "plan.tensor",
                     "plan.micro_batch",
                     "plan.schedule",
                     "plan.interleave"})) {
@@ -363,6 +221,18 @@ void check_micro_batches(const TrainingPlan& plan, const PhaseBatch& phase, Rule
   }
 }
 
+/// Between linear layers tensor ranks share a micro-batch's tokens.
+void check_own_tokens(const TrainingPlan& plan, const PhaseBatch& phase, Rules& rules) {
+  const std::int64_t tokens = plan.micro_batch * phase.sequence / phase.context;
+  rules.require(!plan.sequence_parallel || tokens % plan.tensor == 0,
+                {"plan.tensor", "plan.micro_batch", phase.sequence_key, phase.context_key},
+                fmt::format("{} tokens of a micro-batch do not divide over {} tensor ranks",
+                            count(tokens),
+                            plan.tensor),
+                fmt::format("tensor = {} would do, or sequence_parallel = false",
+                            divisors_around(tokens, plan.tensor)));
+}
+
 void check_phase(const Architecture& model,
                  const TrainingPlan& plan,
                  const PhaseBatch& phase,
@@ -371,7 +241,7 @@ void check_phase(const Architecture& model,
   const std::string hint = fmt::format(
       "context = {} would do", divisor_up_to(std::gcd(phase.sequence, plan.data), phase.context));
   rules.require(plan.data % phase.context == 0,
-                {phase.context_key, "plan.data", "plan.pipeline"},
+                {phase.context_key, "plan.data", "plan.pipeline", "plan.tensor"},
                 fmt::format("{} data ranks do not divide into groups of {} that share a sequence",
                             plan.data,
                             phase.context),
@@ -382,6 +252,7 @@ void check_phase(const Architecture& model,
                             count(phase.sequence),
                             phase.context),
                 hint);
+  check_own_tokens(plan, phase, rules);
   if (rules.sound({phase.context_key})) {
     check_micro_batches(plan, phase, rules);
   }
@@ -426,13 +297,17 @@ void check_run(const Scenario& scenario, Rules& rules) {
                               count(scenario.plan.batch)));
     const std::int64_t least =
         std::int64_t{scenario.plan.micro_batch} * scenario.plan.data / scenario.plan.context;
-    rules.require(
-        ramp.from >= least,
-        {"training.ramp.from", "plan.micro_batch", "plan.data", "plan.pipeline", "plan.context"},
-        fmt::format("the ramp starts at {} sequences, fewer than one micro-batch on each "
-                    "replica takes",
-                    count(ramp.from)),
-        fmt::format("from = {} is the least", least));
+    rules.require(ramp.from >= least,
+                  {"training.ramp.from",
+                   "plan.micro_batch",
+                   "plan.data",
+                   "plan.pipeline",
+                   "plan.tensor",
+                   "plan.context"},
+                  fmt::format("the ramp starts at {} sequences, fewer than one micro-batch on each "
+                              "replica takes",
+                              count(ramp.from)),
+                  fmt::format("from = {} is the least", least));
     rules.require(ramp.tokens <= scenario.run.tokens,
                   {"training.ramp.tokens", "training.tokens"},
                   fmt::format("the ramp takes {:g} tokens, more than the run's {:g}",
@@ -463,9 +338,11 @@ void check_rules(Scenario& scenario, const TomlNode& document, Mistakes& mistake
   check_model(scenario.model, rules);
   check_cluster(scenario.cluster, rules);
   check_ranks(scenario.plan, scenario.cluster, rules);
+  check_tensor(scenario.model, scenario.plan, rules);
   check_schedule(scenario.plan, rules);
   check_stages(scenario.plan, scenario.model.layers, rules);
   check_experts(scenario, rules);
+  check_sharding(scenario.model, scenario.plan, rules);
   check_recompute(scenario.model, scenario.plan, rules);
   check_phases(scenario, rules);
   check_run(scenario, rules);

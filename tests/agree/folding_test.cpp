@@ -41,6 +41,39 @@ std::vector<SmallStep> steps_of(const Architecture& model, const std::vector<Deg
   return steps;
 }
 
+/// Steps whose ranks share layers, with and without what may overlap, sharded in every way.
+std::vector<SmallStep> tensor_steps() {
+  std::vector<SmallStep> steps;
+  const auto add = [&steps](const Degrees& degrees) -> TrainingPlan& {
+    SmallStep& step = steps.emplace_back(small_step(ScheduleKind::k1F1B, degrees));
+    step.model = degrees.expert > 1 ? small_interleaved_model() : small_dense_model();
+    step.plan.recipe.gemm = Precision::kBf16;
+    return step.plan;
+  };
+  add({.pipeline = 2, .data = 4, .tensor = 4});
+  add({.pipeline = 2, .data = 4, .context = 2, .tensor = 2}).sequence_parallel = false;
+  add({.pipeline = 2, .data = 4, .tensor = 2}).overlap = {
+      .tensor = true, .gradients = true, .parameters = true};
+  TrainingPlan& ring = add({.pipeline = 4, .data = 4, .context = 2, .tensor = 2});
+  ring.context_exchange = ContextExchange::kRing;
+  ring.recipe.recompute.layers = true;
+  add({.pipeline = 1, .data = 8, .tensor = 4}).zero_stage = 3;
+  TrainingPlan& hybrid = add({.pipeline = 1, .data = 16});
+  hybrid.zero_stage = 3;
+  hybrid.shard = 4;
+  TrainingPlan& experts = add({.pipeline = 2, .data = 8, .expert = 4, .tensor = 2});
+  experts.overlap.experts = false;
+  experts.forwards_in_node = false;
+  experts.recipe.recompute.mlp = true;
+  add({.pipeline = 2, .data = 8, .expert = 4, .tensor = 2, .expert_tensor = 2}).zero_stage = 2;
+  return steps;
+}
+
+std::string number(const testing::TestParamInfo<SmallStep>& info) {
+  return fmt::format("Step{}", info.index);
+}
+
+INSTANTIATE_TEST_SUITE_P(SharedLayers, FoldedStep, testing::ValuesIn(tensor_steps()), number);
 INSTANTIATE_TEST_SUITE_P(DenseModel,
                          FoldedStep,
                          testing::ValuesIn(steps_of(small_dense_model(),

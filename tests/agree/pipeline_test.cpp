@@ -66,14 +66,16 @@ ChunkTimes chunk_times(const Case& made) {
   const bool dense = step.model.dense_layers > 0;
   const Unit unit{.kind = dense ? UnitKind::kDenseLayer : UnitKind::kMoeLayer};
   std::vector<Segment> segments;
-  const UnitSegments parts =
-      add_unit_segments(unit, step.model, shard, step.plan.recipe, false, segments);
+  const UnitParts parts =
+      add_unit_parts(unit, step.model, shard, step.plan.recipe, {.shares_gpu = false}, segments);
   const double layers =
       static_cast<double>(step.model.layers) / static_cast<double>(step.schedule().stages);
-  const auto time = [&](int segment) {
+  const auto time = [&](const Part& part) {
     Seconds sum;
-    for (const Op& op : segments[static_cast<std::size_t>(segment)].ops) {
-      sum += estimate(made.profile, op, made.profile.gpu.sms).time;
+    for (const Piece& piece : part) {
+      for (const Op& op : segments[static_cast<std::size_t>(piece.segment)].ops) {
+        sum += estimate(made.profile, op, made.profile.gpu.sms).time;
+      }
     }
     return layers * sum;
   };

@@ -12,6 +12,7 @@
 namespace towtank {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -201,6 +202,16 @@ TEST(MemoryOverflow, NamesTheRankAndTheLargestClass) {
             "does not fit: pipeline rank 1 needs 100 GiB of 80.0 GiB; most of it is activations "
             "(40.0 GiB)");
   EXPECT_THAT(training_text(report, Colour::kNever), HasSubstr("DOES NOT FIT"));
+}
+
+TEST(MemoryOverflow, SaysWhenAndWhatWouldMakeItFit) {
+  TrainingReport report = small_report();
+  report.memory.fits = false;
+  report.memory.moment = "forward pass of micro-batch 3 through stage 0";
+  report.memory.fix = {"tensor = 2", "data = 4"};
+  EXPECT_THAT(memory_overflow(report.memory),
+              AllOf(HasSubstr(", the peak is in the forward pass of micro-batch 3 through stage 0"),
+                    HasSubstr("\n  hint: it fits with tensor = 2, data = 4")));
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ struct Degrees {
   int data = 1;
   int expert = 1;
   int context = 1;
+  int tensor = 1;
+  int expert_tensor = 1;
 };
 
 /// A model on a cluster that its plan fills.
@@ -66,17 +68,21 @@ struct SmallStep {
                           .interleave = plan.interleave});
   }
   std::string text() const {
-    return fmt::format("{}, pipeline {}, data {}, expert {}, context {}, zero {}{}, {} x {} GPUs{}",
-                       name(plan.schedule),
-                       plan.pipeline,
-                       plan.data,
-                       plan.expert,
-                       plan.context,
-                       plan.zero_stage,
-                       plan.blocking_pipeline ? ", blocking" : "",
-                       cluster.nodes,
-                       cluster.gpus_per_node,
-                       fabric_text());
+    return fmt::format(
+        "{}, pipeline {}, data {}, expert {} x {}, context {}, tensor {}, zero {}{}, {} x {} "
+        "GPUs{}",
+        name(plan.schedule),
+        plan.pipeline,
+        plan.data,
+        plan.expert,
+        plan.expert_tensor,
+        plan.context,
+        plan.tensor,
+        plan.zero_stage,
+        plan.blocking_pipeline ? ", blocking" : "",
+        cluster.nodes,
+        cluster.gpus_per_node,
+        fabric_text());
   }
   std::string fabric_text() const {
     if (!cluster.fabric) {
@@ -99,6 +105,8 @@ inline SmallStep small_step(ScheduleKind kind, const Degrees& degrees) {
   step.plan.data = degrees.data;
   step.plan.expert = degrees.expert;
   step.plan.context = degrees.context;
+  step.plan.tensor = degrees.tensor;
+  step.plan.expert_tensor = degrees.expert_tensor;
   step.plan.schedule = kind;
   step.plan.interleave = kind == ScheduleKind::kInterleaved1F1B ? 2 : 1;
   step.plan.sequence = 2048;

@@ -157,8 +157,8 @@ TEST(Ring, MovesAllButTheOwnShare) {
     SCOPED_TRACE(step.text());
     const Maker maker(step, Folding::kUnfolded);
     const Mesh& mesh = maker.mesh();
-    for (const auto& group : {mesh.dense_replicas({0}),
-                              mesh.dense_replicas({0, step.plan.pipeline - 1}),
+    for (const auto& group : {mesh.dense_replicas({0}, 0),
+                              mesh.dense_replicas({0, step.plan.pipeline - 1}, 0),
                               mesh.expert_replicas({0}, 0),
                               mesh.expert_group(0)}) {
       const auto members = static_cast<double>(group.size());
@@ -182,7 +182,7 @@ TEST(Collectives, FillThePortsWithWhatMembersSend) {
                                     Algorithm::kHalvingDoubling}) {
     step.plan.collectives.all_reduce = algorithm;
     const Maker maker(step, Folding::kUnfolded, profile);
-    const std::vector<int> group = maker.mesh().dense_replicas({0});
+    const std::vector<int> group = maker.mesh().dense_replicas({0}, 0);
     const double all = maker.sent_by_all(Collective::kAllReduce, group, 96 * MB);
     const double filled = maker.through_ports_out(Collective::kAllReduce, group, 96 * MB);
     EXPECT_GT(all, 0.0);

@@ -370,7 +370,7 @@ std::vector<std::vector<int>> possible_groups(const SmallStep& step,
   const Schedule schedule = step.schedule();
   for (int stage = 0; stage < schedule.stages; ++stage) {
     const std::vector<int> hosts = hosts_of_stage(schedule, stage);
-    groups.push_back(mesh.dense_replicas(hosts));
+    groups.push_back(mesh.dense_replicas(hosts, rank));
     groups.push_back(mesh.expert_replicas(hosts, rank));
   }
   return groups;

@@ -10,22 +10,29 @@
 namespace towtank {
 namespace {
 
+/// Of a part that is one run of kernels; -1 where there is none.
+int segment_of(const Part& part) {
+  EXPECT_LE(part.size(), 1u);
+  return part.empty() ? -1 : part.front().segment;
+}
+
 /// A unit's segments, with a name for each of their indices.
 struct UnitOps {
   explicit UnitOps(UnitKind kind) {
     const SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 8, .expert = 4});
     const TokenShard shard = step.plan.token_shard(step.model.moe.experts, step.model.moe.top_k);
-    parts = add_unit_segments({.kind = kind}, step.model, shard, step.plan.recipe, true, segments);
+    parts = add_unit_parts(
+        {.kind = kind}, step.model, shard, step.plan.recipe, {.shares_gpu = true}, segments);
   }
 
   /// Place of the first op of a kind in a segment; its number of ops if there is none.
-  std::ptrdiff_t place(int segment, OpKind kind) const {
-    const std::vector<Op>& ops = segments[static_cast<std::size_t>(segment)].ops;
+  std::ptrdiff_t place(const Part& part, OpKind kind) const {
+    const std::vector<Op>& ops = segments[static_cast<std::size_t>(segment_of(part))].ops;
     return std::ranges::find(ops, kind, &Op::kind) - ops.begin();
   }
 
   std::vector<Segment> segments;
-  UnitSegments parts;
+  UnitParts parts;
 };
 
 TEST(MoeLayer, RoutesAfterAttentionAndBackwardBeforeIt) {
@@ -41,8 +48,8 @@ TEST(MoeLayer, RoutesAfterAttentionAndBackwardBeforeIt) {
 TEST(MtpLayer, JoinsTheModelFirstAndLeavesItLast) {
   const UnitOps layer(UnitKind::kMoeLayer);
   const UnitOps mtp(UnitKind::kMtpLayer);
-  const auto ops = [](const UnitOps& unit, int segment) -> const std::vector<Op>& {
-    return unit.segments[static_cast<std::size_t>(segment)].ops;
+  const auto ops = [](const UnitOps& unit, const Part& part) -> const std::vector<Op>& {
+    return unit.segments[static_cast<std::size_t>(segment_of(part))].ops;
   };
   const auto& forward = ops(mtp, mtp.parts.attention_forward);
   const auto& of_layer = ops(layer, layer.parts.attention_forward);
@@ -59,13 +66,13 @@ TEST(MtpLayer, JoinsTheModelFirstAndLeavesItLast) {
 TEST(EmbeddingAndHead, HaveNoAttention) {
   for (const UnitKind kind : {UnitKind::kEmbedding, UnitKind::kHead}) {
     const UnitOps unit(kind);
-    EXPECT_EQ(unit.parts.attention_forward, -1);
-    EXPECT_EQ(unit.parts.attention_input_gradient, -1);
-    EXPECT_EQ(unit.parts.attention_weight_gradient, -1);
-    EXPECT_GE(unit.parts.mlp_forward, 0);
-    EXPECT_GE(unit.parts.mlp_weight_gradient, 0);
+    EXPECT_TRUE(unit.parts.attention_forward.empty());
+    EXPECT_TRUE(unit.parts.attention_input_gradient.empty());
+    EXPECT_TRUE(unit.parts.attention_weight_gradient.empty());
+    EXPECT_FALSE(unit.parts.mlp_forward.empty());
+    EXPECT_FALSE(unit.parts.mlp_weight_gradient.empty());
   }
-  EXPECT_EQ(UnitOps(UnitKind::kEmbedding).parts.mlp_input_gradient, -1);
+  EXPECT_TRUE(UnitOps(UnitKind::kEmbedding).parts.mlp_input_gradient.empty());
 }
 
 TEST(Experts, AreInMoeAndMtpLayersOnly) {
@@ -94,8 +101,8 @@ TEST(UnitsWithAWindow, DifferFromThoseWithoutInAttentionAlone) {
   const TokenShard shard{.tokens = 2048, .context = 2048};
   std::vector<Segment> with;
   std::vector<Segment> without;
-  add_unit_segments({.kind = UnitKind::kDenseLayer, .window = 512}, model, shard, {}, false, with);
-  add_unit_segments({.kind = UnitKind::kDenseLayer}, model, shard, {}, false, without);
+  add_unit_parts({.kind = UnitKind::kDenseLayer, .window = 512}, model, shard, {}, {}, with);
+  add_unit_parts({.kind = UnitKind::kDenseLayer}, model, shard, {}, {}, without);
   ASSERT_EQ(with.size(), without.size());
   for (std::size_t i = 0; i < with.size(); ++i) {
     EXPECT_NE(with[i].name, without[i].name);

@@ -514,13 +514,40 @@ TEST(Sweeps, ActivationsReadOneInputForEachColumnOfTheirResult) {
       10 * 128 * (2 * 2 + 2));
 }
 
-TEST(Sweeps, AdamWMovesTwentyTwoBytesAParameter) {
-  // Master read and written, two BF16 moments read and written, gradient read, BF16 weight written.
-  const double bytes = (4 + 4) + 2 * (2 + 2) + 4 + 2;
-  for (const Precision precision : {Precision::kFp8Block, Precision::kBf16, Precision::kFp32}) {
-    EXPECT_DOUBLE_EQ(memory_traffic(sweep(OpKind::kAdamW, precision, 1000, 1)) / byte,
-                     1000 * bytes);
-  }
+TEST(Sweeps, AdamWMovesTwentyTwoBytesAParameterAndEightMoreWithMomentsInFp32) {
+  // Master read and written, two moments read and written, gradient read, BF16 weight written.
+  const auto bytes = [](double moment) { return (4 + 4) + 2 * (moment + moment) + 4 + 2; };
+  const auto traffic = [](Precision moments) {
+    return memory_traffic(sweep(OpKind::kAdamW, moments, 1000, 1)) / byte;
+  };
+  EXPECT_DOUBLE_EQ(traffic(Precision::kBf16), 1000 * bytes(2));
+  EXPECT_DOUBLE_EQ(traffic(Precision::kFp32), 1000 * bytes(4));
+  EXPECT_DOUBLE_EQ(traffic(Precision::kFp32) - traffic(Precision::kBf16), 1000 * 8.0);
+}
+
+// Bytes of each pass over a part of the logits, read and written.
+TEST(Sweeps, LossesPassOverTheLogitsAsTheirLibrariesDo) {
+  const auto traffic = [](OpKind kind) {
+    return memory_traffic(sweep(kind, Precision::kBf16, 10, 100)) / byte / 1000.0;
+  };
+  const double cast = 2 + 4;
+  const double sum = 4;
+  const double in_place = 4 + 4;
+  EXPECT_DOUBLE_EQ(traffic(OpKind::kCrossEntropy), cast + in_place);
+  EXPECT_DOUBLE_EQ(traffic(OpKind::kParallelCrossEntropy), cast + 2 * sum + 3 * in_place);
+  EXPECT_DOUBLE_EQ(traffic(OpKind::kCrossEntropyBackward), in_place + cast);
+  EXPECT_DOUBLE_EQ(traffic(OpKind::kFusedCrossEntropy), 2 + (2 + 2));
+}
+
+TEST(Sweeps, CastsThatMakeBothCopiesReadOnceAndWriteTwice) {
+  const auto traffic = [](Precision precision) {
+    return memory_traffic(sweep(OpKind::kTransposeQuantize, precision, 64, 128)) / byte /
+           (64.0 * 128.0);
+  };
+  EXPECT_DOUBLE_EQ(traffic(Precision::kFp8), 2.0 + 2.0 * 1.0);
+  EXPECT_DOUBLE_EQ(traffic(Precision::kFp8Block), 2.0 + (1.0 + 4.0 / 128.0));
+  // Two passes over the input: NVFP4's scales need the tensor's largest element first.
+  EXPECT_DOUBLE_EQ(traffic(Precision::kFp4), 2.0 * 2.0 + 2.0 * (0.5 + 1.0 / 16.0));
 }
 
 TEST(Sweeps, TrafficGrowsWithPrecisionAndInProportionToTheShape) {

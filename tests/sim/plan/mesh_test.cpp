@@ -70,7 +70,7 @@ TEST(Mesh, GroupsPartitionTheRanks) {
     expect_partition(mesh, size(plan.expert), [&](int rank) { return mesh.expert_group(rank); });
     expect_partition(mesh, size(plan.context), [&](int rank) { return mesh.context_group(rank); });
     expect_partition(mesh, size(plan.data), [&](int rank) {
-      return mesh.dense_replicas({mesh.pipeline(rank)});
+      return mesh.dense_replicas({mesh.pipeline(rank)}, rank);
     });
     expect_partition(mesh, size(plan.data / plan.expert), [&](int rank) {
       return mesh.expert_replicas({mesh.pipeline(rank)}, rank);
@@ -150,7 +150,7 @@ TEST(DualPipeReplicas, AreTwoMirroredPipelineRanks) {
   }
   const Mesh mesh(plan_of(16, 128, 64, 1), kGpusPerNode);
   const std::vector<int> hosts = hosts_of_stage(dualpipe, 3);
-  EXPECT_EQ(mesh.dense_replicas(hosts).size(), 2u * 128u);
+  EXPECT_EQ(mesh.dense_replicas(hosts, 0).size(), 2u * 128u);
   EXPECT_EQ(
       mesh.expert_replicas(hosts, mesh.rank(3, 70)),
       (std::vector<int>{mesh.rank(3, 6), mesh.rank(3, 70), mesh.rank(12, 6), mesh.rank(12, 70)}));

@@ -102,5 +102,57 @@ TEST(StageParameters, ShardOnlyTheRoutedExperts) {
   }
 }
 
+// Norms, the router and the projections to latents are on every tensor rank; the rest is divided.
+TEST(StageParameters, OfAllTensorRanksAreTheModelWithItsUndividedPartsAgain) {
+  for (const Architecture& model : {gpt3_175b(), llama31_70b(), deepseek_v3(), llama4_maverick()}) {
+    TrainingPlan plan = plan_of(1);
+    const Stage whole = make_stages(model, plan, 1).front();
+    const StageParameters alone = stage_parameters(model, plan, whole);
+    plan.tensor = 8;
+    const StageParameters shared = stage_parameters(model, plan, whole);
+    EXPECT_EQ(shared.experts, alone.experts);  // whole, unless expert_tensor says otherwise
+    const double again = (8.0 * shared.dense - alone.dense) / 7.0;
+    EXPECT_GT(again, 0.0);
+    EXPECT_LT(again, 0.11 * alone.dense) << model.name;
+    plan.expert_tensor = 4;
+    const double experts = stage_parameters(model, plan, whole).experts;
+    EXPECT_NEAR(4.0 * experts, alone.experts, 1e-4 * alone.experts);
+  }
+}
+
+TEST(StageParameters, OfALlamaLayerOnOneOfFourTensorRanksAreTheSumByHand) {
+  TrainingPlan plan = plan_of(1);
+  plan.tensor = 4;
+  const Stage layer{.first_layer = 0, .layers = 1, .units = {{.kind = UnitKind::kDenseLayer}}};
+  const double attention = 8192.0 * 128 * (16 + 2 * 2) + 16.0 * 128 * 8192;
+  const double mlp = 3.0 * 8192 * 28672 / 4;
+  EXPECT_DOUBLE_EQ(stage_parameters(llama31_70b(), plan, layer).dense,
+                   attention + mlp + 2.0 * 8192);
+}
+
+// 8 heads of keys on 16 ranks: each has one.
+TEST(StageParameters, CopyKeyHeadsThatAreFewerThanTheRanks) {
+  TrainingPlan plan = plan_of(1);
+  plan.tensor = 16;
+  const Stage layer{.first_layer = 0, .layers = 1, .units = {{.kind = UnitKind::kDenseLayer}}};
+  const double attention = 8192.0 * 128 * (4 + 2) + 4.0 * 128 * 8192;
+  const double mlp = 3.0 * 8192 * 28672 / 16;
+  EXPECT_DOUBLE_EQ(stage_parameters(llama31_70b(), plan, layer).dense,
+                   attention + mlp + 2.0 * 8192);
+}
+
+TEST(ShardGroups, AreAllReplicasOrTheGroupsOfThePlan) {
+  TrainingPlan plan = plan_of(16);
+  plan.data = 64;
+  EXPECT_EQ(shard_groups(plan, 2).dense, 128.0);
+  EXPECT_EQ(shard_groups(plan, 2).experts, 8.0);
+  plan.tensor = 2;
+  plan.expert_tensor = 2;
+  EXPECT_EQ(shard_groups(plan, 1).experts, 64.0 * 2 / (16 * 2));
+  plan.shard = 16;
+  EXPECT_EQ(shard_groups(plan, 1).dense, 16.0);
+  EXPECT_EQ(shard_groups(plan, 1).experts, 1.0);
+}
+
 }  // namespace
 }  // namespace towtank

@@ -312,5 +312,21 @@ TEST(UnmeasuredActivation, ReachesTheShareOfTheRooflineThatSwiGluDoes) {
             Origin::kDatasheet);
 }
 
+TEST(UnmeasuredSoftmaxAndDropout, ReachTheShareOfTheRooflineThatNormsAndAdditionsDo) {
+  const auto sweep = [](OpKind kind) {
+    return Op{.kind = kind,
+              .precision = Precision::kBf16,
+              .shape = SweepShape{.rows = 4096, .columns = 8192}};
+  };
+  const Profile profile = with_points({reaching(0.8, sweep(OpKind::kNorm)),
+                                       reaching(0.7, sweep(OpKind::kNormBackward)),
+                                       reaching(0.6, sweep(OpKind::kAdd))});
+  EXPECT_NEAR(utilisation(profile, sweep(OpKind::kSoftmax)), 0.8, 1e-12);
+  EXPECT_NEAR(utilisation(profile, sweep(OpKind::kSoftmaxBackward)), 0.7, 1e-12);
+  for (const OpKind kind : {OpKind::kDropout, OpKind::kDropoutBackward, OpKind::kDropoutAdd}) {
+    EXPECT_NEAR(utilisation(profile, sweep(kind)), 0.6, 1e-12);
+  }
+}
+
 }  // namespace
 }  // namespace towtank

@@ -288,13 +288,22 @@ TEST_F(ProfileTransfer, NeverTransfersLinks) {
   EXPECT_EQ(read("new").link(TransferKind::kDispatch, Medium::kNic).origin, Origin::kDatasheet);
 }
 
-TEST_F(ProfileTransfer, IsNotPassedOn) {
+TEST_F(ProfileTransfer, IsPassedOnAndLessCertainEachTime) {
   write("first", head("first") + kGemm);
   write("second", head("second") + transfer_from("first") + kNorm);
   write("third", head("third") + transfer_from("second"));
   const Profile profile = read("third");
-  ASSERT_EQ(profile.points.size(), 1U);
+  ASSERT_EQ(profile.points.size(), 2U);
   EXPECT_EQ(profile.points[0].op.kind, OpKind::kNorm);
+  EXPECT_EQ(profile.points[1].source, "first:run");
+  EXPECT_NEAR(profile.points[1].spread, std::hypot(read("first").points[0].spread, 0.05), 1e-12);
+}
+
+TEST_F(ProfileTransfer, BothWaysEndsWithTheOther) {
+  write("one", head("one") + transfer_from("other") + kGemm);
+  write("other", head("other") + transfer_from("one") + kNorm);
+  EXPECT_EQ(read("one").points.size(), 2U);
+  EXPECT_EQ(read("other").points.size(), 2U);
 }
 
 TEST_F(ProfileTransfer, FromAnUnknownGpuOrItselfIsAMistake) {

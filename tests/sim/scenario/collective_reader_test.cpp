@@ -13,11 +13,12 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-CollectivePlan read(const std::string& text, int zero_stage = 1) {
+CollectivePlan read(const std::string& text, int zero_stage = 1, bool in_groups = false) {
   Mistakes mistakes;
   const TomlNode document = parse_toml(text, "scenario.toml");
   TomlTable plan(document, "plan", mistakes);
-  CollectivePlan collectives = read_collectives(plan, zero_stage);
+  CollectivePlan collectives =
+      read_collectives(plan, {.zero_stage = zero_stage, .in_groups = in_groups});
   plan.finish();
   mistakes.throw_if_any();
   return collectives;
@@ -56,6 +57,13 @@ TEST(CollectivePlan, RefusesToForceWhatThePlanDoesNotRun) {
               HasSubstr("a plan with zero = 0 has no reduce-scatter"));
   EXPECT_THAT(mistakes_in("[collectives]\nin_switch = false\n"), HasSubstr("no all-reduce"));
   EXPECT_EQ(mistakes_in("[collectives]\nall_reduce = \"double-tree\"\nin_switch = false\n", 0), "");
+  EXPECT_THAT(mistakes_in("[collectives]\nall_reduce = \"ring\"\n", 3), HasSubstr("zero = 3"));
+}
+
+// Gradients of sharded groups are added up across the groups.
+TEST(CollectivePlan, OfShardedGroupsMayForceEveryKind) {
+  EXPECT_TRUE(
+      read("[collectives]\nall_reduce = \"ring\"\nall_gather = \"ring\"\n", 3, true).in_switch);
 }
 
 }  // namespace

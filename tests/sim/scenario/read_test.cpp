@@ -42,7 +42,7 @@ TEST(ShippedScenarios, EveryClusterAndPriceListFitsAScenario) {
                           "plan.pipeline=1",
                           "plan.expert=8",
                           "plan.schedule=1f1b",
-                          "training.batch=61440",
+                          "training.batch=184320",
                           "training.extension=[]"}))
         << file.path();
   }

@@ -44,6 +44,16 @@ TEST(Rules, WhatTheHintSaysIsAccepted) {
         "training.batch=15360",
         "training.extension=[]"}},
       {"plan.context", "3", {}},
+      {"plan.tensor", "3", {}},
+      {"plan.tensor",
+       "3",
+       {"cluster.nodes=384", "plan.expert=4", "training.extension=[]", "training.ramp.from=192"}},
+      {"plan.tensor", "256", {"training.batch=15360", "training.extension=[]"}},
+      {"plan.expert_tensor", "3", {"plan.expert=1", "plan.tensor=2"}},
+      {"plan.expert", "64", {"plan.expert_tensor=16"}},
+      {"plan.shard", "48", {}},
+      {"plan.shard", "32", {}},
+      {"plan.shard", "16", {"plan.tensor=2"}},
       {"training.ramp.from", "127", {}},
       {"training.ramp.from", "127", {"plan.micro_batch=2"}},
       {"training.batch", "15000", {}},
@@ -216,17 +226,20 @@ TEST(Rules, ExtensionsAreCheckedLikeTheRun) {
 }
 
 TEST(Rules, WhatIsNotModelledNamesWhatIs) {
-  EXPECT_THAT(only_mistake({"plan.zero=3"}).hint, HasSubstr("stages 0 and 1 are modelled"));
+  EXPECT_THAT(only_mistake({"plan.zero=4"}).hint, HasSubstr("3: parameters"));
   EXPECT_THAT(only_mistake({"model.moe.gating=tanh"}).hint, HasSubstr("sigmoid"));
   EXPECT_THAT(only_mistake({"model.attention.kind=linear"}).hint, HasSubstr("mla"));
-  EXPECT_THAT(only_mistake({"plan.precision=fp4"}).hint, HasSubstr("fp8-block"));
+  EXPECT_THAT(only_mistake({"plan.precision=int4"}).hint, HasSubstr("fp8-block"));
 }
 
 TEST(Rules, SizesAreBoundedSoThatNothingOverflows) {
   for (const char* key : {"plan.pipeline",
                           "plan.data",
+                          "plan.tensor",
                           "plan.expert",
+                          "plan.expert_tensor",
                           "plan.context",
+                          "plan.shard",
                           "plan.micro_batch",
                           "plan.interleave",
                           "model.layers",
@@ -245,7 +258,7 @@ TEST(Rules, SizesAreBoundedSoThatNothingOverflows) {
 
 TEST(Rules, IndependentMistakesAreReportedTogetherAndOnce) {
   const auto mistakes =
-      mistakes_with({"plan.zero=2",
+      mistakes_with({"plan.zero=4",
                      "plan.expert=48",
                      "model.moe.top_k=500",
                      "training.batch=15000",
