@@ -24,6 +24,7 @@ Json numbers_object(const StackNumbers& numbers, const std::vector<StackNumber>&
   return {{"compute_slowdown", or_null(StackNumber::kCompute, numbers.compute_slowdown)},
           {"memory_slowdown", or_null(StackNumber::kMemory, numbers.memory_slowdown)},
           {"attention_slowdown", or_null(StackNumber::kAttention, numbers.attention_slowdown)},
+          {"quantized_slowdown", or_null(StackNumber::kQuantized, numbers.quantized_slowdown)},
           {"launch_us", or_null(StackNumber::kLaunch, numbers.launch / microsecond)}};
 }
 

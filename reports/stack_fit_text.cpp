@@ -31,6 +31,8 @@ std::string number_text(const StackNumbers& numbers, StackNumber kind) {
       return fmt::format("{} = {:.3f}", name(kind), numbers.memory_slowdown);
     case StackNumber::kAttention:
       return fmt::format("{} = {:.3f}", name(kind), numbers.attention_slowdown);
+    case StackNumber::kQuantized:
+      return fmt::format("{} = {:.3f}", name(kind), numbers.quantized_slowdown);
     case StackNumber::kLaunch:
       return fmt::format("{} = \"{:.2f} us\"", name(kind), numbers.launch / microsecond);
   }

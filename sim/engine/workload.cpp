@@ -14,8 +14,11 @@ namespace {
 double slowdown(const SoftwareStack& stack, const Op& op) {
   const bool attention =
       op.kind == OpKind::kAttentionForward || op.kind == OpKind::kAttentionBackward;
+  const bool quantized = shape_form(op.kind) == ShapeForm::kGemm &&
+                         op.precision != Precision::kBf16 && op.precision != Precision::kFp32;
   return (is_compute_bound_kind(op.kind) ? stack.compute_slowdown : stack.memory_slowdown) *
-         (attention ? stack.attention_slowdown : 1.0);
+         (attention ? stack.attention_slowdown : 1.0) *
+         (quantized ? stack.quantized_slowdown : 1.0);
 }
 
 /// Kernels that the CPU starts for an op.

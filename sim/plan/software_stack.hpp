@@ -20,6 +20,9 @@ struct SoftwareStack {
   /// knows (FlashAttention 2 where that has 3), or scores may go through memory, which takes time
   /// in proportion to them all the same.
   double attention_slowdown = 1.0;
+  /// Of GEMMs on FP8 and FP4 operands beyond that: kernels whose scales are found and applied on
+  /// the way, clocks that more work a second brings down.
+  double quantized_slowdown = 1.0;
   /// The CPU's time to start one kernel. Where kernels are shorter, the GPU waits for the CPU.
   /// Zero: CUDA graphs, or a CPU that is never late.
   Seconds launch = {};

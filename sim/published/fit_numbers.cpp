@@ -20,6 +20,12 @@ bool tells_attention(const std::vector<FitRow>& rows) {
   return fused >= kFewestRowsOfAttention && kinds.size() >= 2;
 }
 
+bool tells_quantized(const std::vector<FitRow>& rows) {
+  const auto quantized =
+      static_cast<std::size_t>(std::ranges::count(rows, true, &FitRow::quantized));
+  return quantized >= kFewestQuantizedRows && rows.size() - quantized >= kFewestQuantizedRows;
+}
+
 }  // namespace
 
 std::string_view name(StackNumber number) {
@@ -30,6 +36,8 @@ std::string_view name(StackNumber number) {
       return "memory_slowdown";
     case StackNumber::kAttention:
       return "attention_slowdown";
+    case StackNumber::kQuantized:
+      return "quantized_slowdown";
     case StackNumber::kLaunch:
       return "launch";
   }
@@ -57,6 +65,9 @@ std::vector<FitNumber> numbers_to_fit(const std::vector<FitRow>& rows) {
     numbers.push_back({.kind = StackNumber::kMemory, .profile = ""});
     numbers.push_back({.kind = StackNumber::kLaunch, .profile = ""});
   }
+  if (tells_quantized(rows)) {
+    numbers.push_back({.kind = StackNumber::kQuantized, .profile = ""});
+  }
   if (tells_attention(rows)) {
     numbers.push_back({.kind = StackNumber::kAttention, .profile = ""});
   }
@@ -66,13 +77,18 @@ std::vector<FitNumber> numbers_to_fit(const std::vector<FitRow>& rows) {
 NumberPrior prior_of(const FitNumber& number) {
   switch (number.kind) {
     case StackNumber::kCompute:
-      return {.centre = std::log(1.1), .deviation = 0.15, .least = 0.0, .most = std::log(3.0)};
+      return {.centre = std::log(1.1),
+              .deviation = 0.15,
+              .least = std::log(0.75),
+              .most = std::log(3.0)};
     case StackNumber::kMemory:
       return {.centre = std::log(1.2), .deviation = 0.3, .least = 0.0, .most = std::log(4.0)};
     case StackNumber::kAttention:
-      return {.centre = 0.0, .deviation = 0.3, .least = std::log(0.5), .most = std::log(4.0)};
+      return {.centre = 0.0, .deviation = 0.2, .least = std::log(0.8), .most = std::log(4.0)};
+    case StackNumber::kQuantized:
+      return {.centre = 0.0, .deviation = 0.15, .least = std::log(0.7), .most = std::log(2.0)};
     case StackNumber::kLaunch:
-      return {.centre = 4.0, .deviation = 6.0, .least = 0.0, .most = 40.0};
+      return {.centre = 8.0, .deviation = 12.0, .least = 0.0, .most = 80.0};
   }
   return {};
 }
@@ -97,6 +113,8 @@ double value_of(const StackNumbers& stack, StackNumber kind) {
       return std::log(stack.memory_slowdown);
     case StackNumber::kAttention:
       return std::log(stack.attention_slowdown);
+    case StackNumber::kQuantized:
+      return std::log(stack.quantized_slowdown);
     case StackNumber::kLaunch:
       return stack.launch / microsecond;
   }
@@ -114,6 +132,9 @@ StackNumbers with_value(StackNumbers stack, StackNumber kind, double value) {
     case StackNumber::kAttention:
       stack.attention_slowdown = std::exp(value);
       break;
+    case StackNumber::kQuantized:
+      stack.quantized_slowdown = std::exp(value);
+      break;
     case StackNumber::kLaunch:
       stack.launch = value * microsecond;
       break;
@@ -127,9 +148,10 @@ double step_of(StackNumber kind) {
       return 0.05;
     case StackNumber::kMemory:
     case StackNumber::kAttention:
+    case StackNumber::kQuantized:
       return 0.1;
     case StackNumber::kLaunch:
-      return 2.0;
+      return 15.0;  // far enough to see past kernels that hide it
   }
   return 0.0;
 }

@@ -23,11 +23,12 @@ struct FitRow {
   std::string model;
   std::int64_t sequence = 0;
   bool fused_attention = true;
-  StackNumbers now;  // as the stack's file has them
-  Seconds measured;  // a step
+  bool quantized = false;  // GEMMs on FP8 or FP4 operands
+  StackNumbers now;        // as the stack's file has them
+  Seconds measured;        // a step
 };
 
-enum class StackNumber { kCompute, kMemory, kAttention, kLaunch };
+enum class StackNumber { kCompute, kMemory, kAttention, kQuantized, kLaunch };
 
 /// Its key in a stack's file.
 std::string_view name(StackNumber number);
@@ -40,15 +41,18 @@ struct FitNumber {
 
 inline constexpr std::size_t kFewestRowsOfGpu = 12;        // for a compute_slowdown of its own
 inline constexpr std::size_t kFewestRowsOfAttention = 20;  // for an attention_slowdown
+inline constexpr std::size_t kFewestQuantizedRows = 6;     // for a quantized_slowdown, and others
 
 /// The numbers that rows of one stack tell: compute_slowdown of every profile with
 /// kFewestRowsOfGpu rows and one for the others, if there are any; memory_slowdown; launch; and
 /// attention_slowdown where fused attention was run on at least kFewestRowsOfAttention rows of two
-/// sequence lengths or models.
+/// sequence lengths or models; and quantized_slowdown where at least kFewestQuantizedRows rows have
+/// quantised operands and as many have not.
 std::vector<FitNumber> numbers_to_fit(const std::vector<FitRow>& rows);
 
 /// Weak knowledge that keeps a number physical: kernels amid a run take a tenth longer than alone
-/// where they compute and a fifth where they move memory, a CPU needs 4 us to start a kernel.
+/// where they compute and a fifth where they move memory (less where a profile knows a GPU only
+/// from another one), a CPU needs 8 us to start an operation's kernels.
 NumberPrior prior_of(const FitNumber& number);
 
 /// Whether the number is one of a run on that profile, which is one of `numbers`' rows.

@@ -27,18 +27,6 @@ struct NormalEquations {
   Vector right;
 };
 
-double scale_of(const std::vector<LinearRow>& rows, const std::vector<double>& numbers) {
-  std::vector<double> sizes;
-  std::vector<double> weights;
-  sizes.reserve(rows.size());
-  weights.reserve(rows.size());
-  for (const LinearRow& row : rows) {
-    sizes.push_back(std::abs(residual_of(row, numbers)));
-    weights.push_back(row.weight);
-  }
-  return std::max(kLeastScale, kOfMedian * weighted_quantile(sizes, weights, 0.5));
-}
-
 NormalEquations equations_of(const std::vector<LinearRow>& rows,
                              const std::vector<NumberPrior>& priors,
                              const std::vector<double>& numbers,
@@ -100,6 +88,18 @@ double furthest_move(const std::vector<double>& from,
 double residual_of(const LinearRow& row, const std::vector<double>& numbers) {
   check(row.slopes.size() == numbers.size(), "a row has a slope for every number");
   return row.value - std::inner_product(row.slopes.begin(), row.slopes.end(), numbers.begin(), 0.0);
+}
+
+double scale_of(const std::vector<LinearRow>& rows, const std::vector<double>& numbers) {
+  std::vector<double> sizes;
+  std::vector<double> weights;
+  sizes.reserve(rows.size());
+  weights.reserve(rows.size());
+  for (const LinearRow& row : rows) {
+    sizes.push_back(std::abs(residual_of(row, numbers)));
+    weights.push_back(row.weight);
+  }
+  return std::max(kLeastScale, kOfMedian * weighted_quantile(sizes, weights, 0.5));
 }
 
 double robust_loss(const std::vector<LinearRow>& rows,

@@ -24,6 +24,9 @@ struct LinearRow {
 /// Value minus the sum of slopes times numbers.
 double residual_of(const LinearRow& row, const std::vector<double>& numbers);
 
+/// The standard deviation of residuals, by their median size, which outliers do not change.
+double scale_of(const std::vector<LinearRow>& rows, const std::vector<double>& numbers);
+
 /// Sum of the rows' weighted Huber losses, for residuals of a standard deviation of `scale`, and
 /// of the numbers' distances from their priors: a negative logarithm of probability.
 double robust_loss(const std::vector<LinearRow>& rows,
@@ -32,7 +35,7 @@ double robust_loss(const std::vector<LinearRow>& rows,
                    double scale);
 
 /// The numbers of least loss between their bounds, by iteratively reweighted least squares (Huber
-/// and Ronchetti, 2009, chapter 7). The scale is that of the median residual. Without rows, the
+/// and Ronchetti, 2009, chapter 7). Residuals are held against scale_of() them. Without rows, the
 /// priors' centres.
 std::vector<double> robust_fit(const std::vector<LinearRow>& rows,
                                const std::vector<NumberPrior>& priors);

@@ -71,12 +71,12 @@ class PlanFiller {
   void fill_recipe() {
     TrainingPlan& plan = scenario_.plan;
     const std::optional<Precision> stated = precision_of(run_.precision);
-    plan.recipe.gemm = stated.value_or(habits_.precision);
+    plan.recipe.gemm = stated.value_or(usual_precision());
     plan.recipe.moments = habits_.moments;
     plan.recipe.gradients = habits_.gradients;
     plan.overlap = habits_.overlap;
     plan.recipe.loss = habits_.loss;
-    plan.recipe.fused_attention = habits_.fused_attention;
+    plan.recipe.fused_attention = fuses_attention();
     plan.recipe.dropout = habits_.dropout;
     plan.forwards_in_node = habits_.forwards_in_node;
     plan.context_exchange = habits_.context_exchange;
@@ -97,6 +97,20 @@ class PlanFiller {
     if (gemm == Precision::kFp4 && gpu.fp4_peak <= FlopRate{}) {
       not_covered(fmt::format("{} has no FP4 tensor cores", gpu.name));
     }
+  }
+
+  bool fuses_attention() const {
+    const auto is_unfused = [this](const std::string& words) {
+      return mentions(run_.model, words);
+    };
+    return habits_.fused_attention && std::ranges::none_of(habits_.unfused_models, is_unfused);
+  }
+
+  /// FP8 where the stack's runs are in FP4 and the GPU has none.
+  Precision usual_precision() const {
+    const bool lacks = habits_.precision == Precision::kFp4 &&
+                       scenario_.profile->gpu.fp4_peak <= FlopRate{};
+    return lacks ? Precision::kFp8 : habits_.precision;
   }
 
   void fill_sequence() {

@@ -42,6 +42,7 @@ std::optional<RunToFit> run_to_fit(const PublishedRun& run, const RunLibrary& li
                .model = model,
                .sequence = fit.scenario.plan.sequence,
                .fused_attention = habits.fused_attention,
+               .quantized = fit.scenario.plan.recipe.gemm != Precision::kBf16,
                .now = numbers_of(stack_on(habits, profile)),
                .measured = *measured};
     return fit;

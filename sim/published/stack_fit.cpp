@@ -14,7 +14,7 @@
 namespace towtank {
 namespace {
 
-constexpr int kIterations = 2;      // with derivatives of their own; slowdowns change them little
+constexpr int kIterations = 3;      // with derivatives of their own; slowdowns change them little
 constexpr int kLastLooks = 1;       // with those of the best point before
 constexpr double kLossScale = 0.1;  // of residuals, where two points are compared
 constexpr double kArrived = 0.02;   // of a prior's deviation: a move that is none
@@ -289,9 +289,10 @@ StackNumbers stack_numbers(const StackState& state, const std::vector<FitRow>& a
 /// shorter than. By their shares of the normal equations.
 std::vector<StackNumber> untold_of(const StackState& state) {
   std::map<StackNumber, double> told;
+  const double scale = scale_of(state.best.rows, state.best.numbers);
   for (const LinearRow& row : state.best.rows) {
     for (std::size_t i = 0; i < state.numbers.size(); ++i) {
-      const double slope = row.slopes[i] * state.priors[i].deviation / kLossScale;
+      const double slope = row.slopes[i] * state.priors[i].deviation / scale;
       told[state.numbers[i].kind] += row.weight * slope * slope;
     }
   }

@@ -11,6 +11,7 @@ struct StackNumbers {
   double compute_slowdown = 1.0;
   double memory_slowdown = 1.0;
   double attention_slowdown = 1.0;
+  double quantized_slowdown = 1.0;
   Seconds launch = {};
 };
 

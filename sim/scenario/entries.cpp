@@ -159,6 +159,7 @@ void add_stack(const SoftwareStack& stack, Entries& entries) {
   entries.add("stack.compute_slowdown", stack.compute_slowdown);
   entries.add("stack.memory_slowdown", stack.memory_slowdown);
   entries.add("stack.attention_slowdown", stack.attention_slowdown);
+  entries.add("stack.quantized_slowdown", stack.quantized_slowdown);
   entries.add("stack.launch", format_time(stack.launch));
   entries.add("stack.launches_each_expert", stack.launches_each_expert);
   entries.add("stack.step_overhead", format_time(stack.step_overhead));

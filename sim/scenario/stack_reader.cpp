@@ -12,6 +12,8 @@ void read_numbers(TomlTable& table, SoftwareStack& stack) {
   stack.memory_slowdown = table.number_or("memory_slowdown", stack.memory_slowdown, factor);
   stack.attention_slowdown =
       table.number_or("attention_slowdown", stack.attention_slowdown, factor);
+  stack.quantized_slowdown =
+      table.number_or("quantized_slowdown", stack.quantized_slowdown, factor);
   stack.launch = table.time_or("launch", stack.launch);
   stack.launches_each_expert = table.flag_or("launches_each_expert", stack.launches_each_expert);
   stack.step_overhead = table.time_or("step_overhead", stack.step_overhead);
@@ -47,7 +49,7 @@ SoftwareStack read_stack(TomlTable& root, std::string_view profile) {
     return {};
   }
   const StacksByGpu numbers = read_stacks_by_gpu(*table);
-  for (const std::string_view key : {"error", "runs", "profiles", "plan", "flop"}) {
+  for (const std::string_view key : {"error", "runs", "profiles", "unfused_models", "plan", "flop"}) {
     table->has(key);
   }
   table->finish();

@@ -20,8 +20,8 @@ struct StacksByGpu {
   const SoftwareStack& on(std::string_view profile) const;
 };
 
-/// Of a stack's table: compute_slowdown, memory_slowdown, attention_slowdown, launch,
-/// launches_each_expert and step_overhead, and the same in [gpu.<profile>] where they differ. What
+/// Of a stack's table: compute_slowdown, memory_slowdown, attention_slowdown, quantized_slowdown,
+/// launch, /// launches_each_expert and step_overhead, and the same in [gpu.<profile>] where they differ. What
 /// is not there adds nothing.
 StacksByGpu read_stacks_by_gpu(TomlTable& table);
 
