@@ -50,7 +50,7 @@ void project(RunCase& result,
   const ProjectedStep step =
       project_step(scenario.model, scenario.plan, scenario.cluster, kernels.of(*scenario.profile));
   const Seconds time = scenario.share * step.time;
-  const double error = std::hypot(step.error, scenario.habits->error);
+  const double error = std::max(step.error, scenario.habits->error);
   result.step_tokens = static_cast<double>(scenario.plan.batch) *
                        static_cast<double>(scenario.plan.sequence) * scenario.share;
   result.measured = measured_step(run, scenario);

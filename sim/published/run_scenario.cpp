@@ -52,6 +52,7 @@ class PlanFiller {
       : run_(run), scenario_(scenario), habits_(*scenario.habits) {}
 
   void fill() {
+    fill_known();
     fill_recipe();
     fill_sequence();
     fill_sharding();
@@ -68,9 +69,35 @@ class PlanFiller {
     return mentions(run_.confidence, words) || mentions(run_.model, words);
   }
 
+  /// What the stack's publishers said of the model elsewhere.
+  void fill_known() {
+    const auto known = std::ranges::find_if(habits_.known_plans, [this](const KnownPlan& plan) {
+      return mentions(run_.model, plan.model);
+    });
+    if (known == habits_.known_plans.end()) {
+      return;
+    }
+    bool filled = false;
+    const auto fill_cell = [&filled](const std::optional<std::int64_t>& from,
+                                     std::optional<std::int64_t>& cell) {
+      filled = filled || (!cell && from);
+      cell = cell ? cell : from;
+    };
+    fill_cell(known->batch, run_.batch);
+    fill_cell(known->tensor, run_.tensor);
+    fill_cell(known->pipeline, run_.pipeline);
+    fill_cell(known->expert, run_.expert);
+    if (filled) {
+      assume("plan of " + known->source);
+    }
+  }
+
   void fill_recipe() {
     TrainingPlan& plan = scenario_.plan;
-    const std::optional<Precision> stated = precision_of(run_.precision);
+    std::optional<Precision> stated = precision_of(run_.precision);
+    if (stated == Precision::kFp8 && habits_.precision == Precision::kFp8Block) {
+      stated = habits_.precision;  // "FP8" as the stack has it
+    }
     plan.recipe.gemm = stated.value_or(usual_precision());
     plan.recipe.moments = habits_.moments;
     plan.recipe.gradients = habits_.gradients;
@@ -108,8 +135,8 @@ class PlanFiller {
 
   /// FP8 where the stack's runs are in FP4 and the GPU has none.
   Precision usual_precision() const {
-    const bool lacks = habits_.precision == Precision::kFp4 &&
-                       scenario_.profile->gpu.fp4_peak <= FlopRate{};
+    const bool lacks =
+        habits_.precision == Precision::kFp4 && scenario_.profile->gpu.fp4_peak <= FlopRate{};
     return lacks ? Precision::kFp8 : habits_.precision;
   }
 
@@ -293,7 +320,7 @@ class PlanFiller {
     return text.empty() ? "none, which fits" : text + ", as less does not fit";
   }
 
-  const PublishedRun& run_;
+  PublishedRun run_;  // with blank cells filled from what is known of the model
   RunScenario& scenario_;
   const StackHabits& habits_;
 };

@@ -58,7 +58,7 @@ std::vector<RunToFit> runs_to_fit(const std::vector<PublishedRun>& runs,
   std::vector<RunToFit> fits;
   fits.reserve(runs.size());
   for (const PublishedRun& run : runs) {
-    if (!case_of_row(run).in_scope) {
+    if (!is_nvidia(run.gpu)) {
       continue;
     }
     if (std::optional<RunToFit> fit = run_to_fit(run, library)) {

@@ -17,8 +17,8 @@ struct RunToFit {
   RunScenario scenario;
 };
 
-/// The runs on NVIDIA GPUs with a step time or tokens a second that have a scenario. The library
-/// must outlive them.
+/// The runs on NVIDIA GPUs that have a scenario and say, in time or by a FLOP rate, how fast they
+/// were. The library must outlive them.
 std::vector<RunToFit> runs_to_fit(const std::vector<PublishedRun>& runs, const RunLibrary& library);
 
 /// The projected time of the row's step with each of the stack's numbers given.

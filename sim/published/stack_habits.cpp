@@ -106,6 +106,23 @@ void read_plan_habits(TomlTable& plan, StackHabits& habits) {
   plan.finish();
 }
 
+KnownPlan read_known_plan(TomlTable& table) {
+  const auto cell = [&table](std::string_view key) -> std::optional<std::int64_t> {
+    if (!table.has(key)) {
+      return std::nullopt;
+    }
+    return table.integer(key, {.least = 1, .most = 10'000'000, .example = 16});
+  };
+  KnownPlan known{.model = table.text("model", "DeepSeek-V3"),
+                  .batch = cell("batch"),
+                  .tensor = cell("tensor"),
+                  .pipeline = cell("pipeline"),
+                  .expert = cell("expert"),
+                  .source = table.text("source", "who says so, where")};
+  table.finish();
+  return known;
+}
+
 void read_counting(TomlTable& table, StackHabits& habits) {
   static const std::vector<std::string> kCounts = {"full", "causal"};
   habits.attention = table.word_or("attention", "full", kCounts) == "causal"
@@ -128,6 +145,9 @@ StackHabits read_stack(const std::string& path) {
   habits.unfused_models = words_or_none(file, document, "unfused_models");
   if (std::optional<TomlTable> plan = file.optional_table("plan")) {
     read_plan_habits(*plan, habits);
+  }
+  for (TomlTable& known : file.tables("known_plan")) {
+    habits.known_plans.push_back(read_known_plan(known));
   }
   if (std::optional<TomlTable> flop = file.optional_table("flop")) {
     read_counting(*flop, habits);

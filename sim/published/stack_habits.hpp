@@ -2,6 +2,8 @@
 // where a row does not say.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,13 +24,23 @@ enum class StageHabit {
   kBalanced,  // by FLOP, heads and embeddings included
 };
 
+/// How a model was run with a stack, by whoever published it, where a row of a table does not say.
+struct KnownPlan {
+  std::string model;  // words of its name
+  std::optional<std::int64_t> batch;
+  std::optional<std::int64_t> tensor;
+  std::optional<std::int64_t> pipeline;
+  std::optional<std::int64_t> expert;
+  std::string source;
+};
+
 struct StackHabits {
   SoftwareStack stack;  // few numbers, of all its runs
   StacksByGpu by_gpu;   // on each GPU; `stack` is the usual one
-  double error = 0.0;   // relative, at 90%: how far its runs are from projections beyond what the
-                        // kernels' errors explain
+  double error = 0.0;   // relative, at 90%: how far its runs are from projections made without them
   std::vector<std::string> runs;      // words of a row's source, model and remarks; see below
   std::vector<std::string> profiles;  // of the GPUs whose runs are its where no words say so
+  std::vector<KnownPlan> known_plans;
   // What a run does where its row does not say.
   Precision precision = Precision::kBf16;
   int zero = 1;

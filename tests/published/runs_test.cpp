@@ -35,8 +35,8 @@ TEST(PublishedRuns, AreAllProjected) {
 TEST(PublishedRuns, AreNearWhatWasMeasured) {
   const Score score = score_of(cases());
   EXPECT_EQ(score.covered, cases().size());
-  EXPECT_LE(score.errors.median_abs, 0.17);
-  EXPECT_LE(score.errors.mean_abs, 0.2);
+  EXPECT_LE(score.errors.median_abs, 0.07);
+  EXPECT_LE(score.errors.mean_abs, 0.12);
 }
 
 }  // namespace
