@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <optional>
 #include <set>
-#include <span>
 #include <tuple>
 
 #include "sim/base/error.hpp"
@@ -489,16 +488,15 @@ class ProgramWriter {
         {.sim = chunk.chain.sim,
          .slot = chunk.chain.slot,
          .stage = chunk.chunk.stage,
+         .unit = forward ? unit : chunk.count() - 1 - unit,
          .before = chunk.chain.last ? chunk.chain.last : writer_.newest_kernel(chunk.chain.sim),
-         .forward = forward,
-         .first_of_chunk = unit == 0},
-        std::span(chunk.units).subspan(at(unit)));
+         .forward = forward});
     chunk.chain.waits.insert(chunk.chain.waits.end(), gathered.begin(), gathered.end());
   }
 
   void gradients_complete(const OpenChunk& chunk, int unit) {
     if (unit < chunk.count()) {
-      gradients_.complete(chunk.chunk, chunk.chain.slot, chunk.units[at(unit)]);
+      gradients_.complete(chunk.chunk, chunk.chain.slot, chunk.count() - 1 - unit);
     }
   }
 

@@ -46,7 +46,7 @@ Kinship kinship(const JobLayout& job) {
           .schedule = job.plan.schedule,
           .interleave = job.plan.interleave,
           .zero_stage = job.plan.zero_stage,
-          .tokens = job.plan.tensor > 1 ? job.plan.tokens_per_rank() : 0,
+          .tokens = job.plan.tensor * job.plan.expert_tensor > 1 ? job.plan.tokens_per_rank() : 0,
           .by_unit = {job.plan.overlap.gradients,
                       job.plan.overlap.parameters,
                       job.plan.sequence_parallel},

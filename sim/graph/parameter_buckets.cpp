@@ -29,8 +29,16 @@ bool gathers_every_time(const TrainingPlan& plan) {
   return plan.zero_stage == 3;
 }
 
-StageParameters unit_parameters(const JobLayout& job, const Unit& unit) {
-  return stage_parameters(job.model, job.plan, {.units = {unit}});
+std::vector<StageParameters> parameters_of_units(const JobLayout& job, int stage) {
+  std::vector<StageParameters> parameters;
+  bool has_head = false;
+  for (const Unit& unit : job.stages[static_cast<std::size_t>(stage)].units) {
+    const bool again = unit.kind == UnitKind::kHead && has_head;
+    has_head = has_head || unit.kind == UnitKind::kHead;
+    parameters.push_back(again ? StageParameters()
+                               : stage_parameters(job.model, job.plan, {.units = {unit}}));
+  }
+  return parameters;
 }
 
 std::vector<ReplicaGroup> collectives_of_stage(const JobLayout& job,
@@ -52,12 +60,15 @@ std::vector<ReplicaGroup> collectives_of_stage(const JobLayout& job,
       group.collectives.of_parameters.clear();
     }
   }
-  const std::set<Unit> units(all.units.begin(), all.units.end());
-  for (const Unit& unit : units) {
-    if (!reduces_by_unit(job.plan) && !gathers_by_unit(job.plan)) {
-      break;
+  if (!reduces_by_unit(job.plan) && !gathers_by_unit(job.plan)) {
+    return result;
+  }
+  std::set<std::pair<double, double>> sizes;
+  for (const StageParameters& unit : parameters_of_units(job, stage)) {
+    if (!sizes.emplace(unit.dense, unit.experts).second) {
+      continue;
     }
-    std::vector<ReplicaGroup> of_unit = groups_of(unit_parameters(job, unit));
+    std::vector<ReplicaGroup> of_unit = groups_of(unit);
     for (std::size_t i = 0; i < result.size(); ++i) {
       if (reduces_by_unit(job.plan)) {
         append(std::move(of_unit[i].collectives.of_gradients), result[i].collectives.of_gradients);

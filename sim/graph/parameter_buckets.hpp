@@ -21,8 +21,10 @@ bool gathers_by_unit(const TrainingPlan& plan);
 /// Whether parameters are gathered before every use: where they are sharded.
 bool gathers_every_time(const TrainingPlan& plan);
 
-/// The parameters of one unit on one rank.
-StageParameters unit_parameters(const JobLayout& job, const Unit& unit);
+/// The parameters of each of a stage's units on one rank, in forward order. A head that MTP modules
+/// share is the first one's: forward it is used first there, backward its gradients are complete
+/// there.
+std::vector<StageParameters> parameters_of_units(const JobLayout& job, int stage);
 
 /// The groups of `rank` for the parameters of a stage, dense ones and experts, with all collectives
 /// that they run in a step, each size once.

@@ -161,8 +161,16 @@ class RelationWriter {
       if (in_parts) {
         members = dense ? mesh_.dense_replicas(hosts, first) : mesh_.expert_replicas(hosts, first);
       }
+      // Of each part its first member, who stands for those that share it, and of the first part
+      // every one, for the copies of its shard.
+      const int run = job_.plan.shard * job_.plan.tensor / stride;
+      const auto per_part = static_cast<std::size_t>(std::max(run, 1));
       std::set<std::vector<int>> written;
-      for (const int member : members) {
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        if (in_parts && i >= per_part && i % per_part != 0) {
+          continue;
+        }
+        const int member = members[i];
         for (const ReplicaGroup& group : collectives_of_stage(job_, stage, member, kind)) {
           if (written.insert(group.ranks).second) {
             write_collectives(relation, stage, group.ranks, group.collectives);

@@ -18,8 +18,8 @@ namespace towtank {
 /// - Chunk boundaries become point-to-point transfers.
 /// - Ranks that share layers' columns gather and scatter their tokens on a stream of their own,
 ///   where the kernels around wait for it (unit_segments.hpp). Weight gradients run beside the last
-///   scatter of an input gradient; with plan.overlap.tensor gathers and scatters are cut into pieces
-///   beside the GEMM next to them.
+///   scatter of an input gradient; with plan.overlap.tensor gathers and scatters are cut into
+///   pieces beside the GEMM next to them.
 /// - After the last weight gradient of a stage its gradients are reduced (as
 ///   replica_collectives.hpp says) while other stages still work, or those of each unit as soon as
 ///   they are there; once every gradient is there the optimizer runs, and parameters are gathered

@@ -14,12 +14,13 @@ void UnitGradients::start(int sim, const Program& program) {
   }
 }
 
-void UnitGradients::complete(const Chunk& chunk, int slot, const Unit& unit) {
+void UnitGradients::complete(const Chunk& chunk, int slot, int unit) {
   const bool last = last_micro_batch_[chunk.stage] == chunk.micro_batch;
   if (!reduces_by_unit(job_.plan) || !(last || reduces_every_time(job_.plan))) {
     return;
   }
-  const StageParameters parameters = unit_parameters(job_, unit);
+  const StageParameters parameters =
+      parameters_of_units(job_, chunk.stage)[static_cast<std::size_t>(unit)];
   const std::vector<int> hosts = hosts_of_stage(job_.schedule, chunk.stage);
   Chain chain{.sim = sim_, .slot = slot, .last = writer_.last_kernel(sim_), .waits = {}};
   for (const GroupKind kind : {GroupKind::kExpertReplicas, GroupKind::kDenseReplicas}) {

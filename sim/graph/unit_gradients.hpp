@@ -18,9 +18,10 @@ class UnitGradients {
   /// Begins a simulated rank's program.
   void start(int sim, const Program& program);
 
-  /// A chunk has added all there is to a unit's gradients. They are reduced where the plan reduces
-  /// unit by unit, with the stage's last micro-batch or, where gradients are sharded, with each.
-  void complete(const Chunk& chunk, int slot, const Unit& unit);
+  /// A chunk has added all there is to the gradients of a unit (of the stage, in forward order).
+  /// They are reduced where the plan reduces unit by unit, with the stage's last micro-batch or,
+  /// where gradients are sharded, with each.
+  void complete(const Chunk& chunk, int slot, int unit);
 
   /// The last kernel of a chunk that adds to its stage's gradients is written.
   void finish(const Chunk& chunk);

@@ -4,8 +4,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
-#include <span>
 #include <vector>
 
 #include "sim/graph/graph_writer.hpp"
@@ -25,24 +23,24 @@ class UnitParameters {
     int sim = 0;
     int slot = 0;
     int stage = 0;
+    int unit = 0;                  // of the stage, in forward order
     std::optional<Vertex> before;  // the last thing that its chunk did
     bool forward = true;
-    bool first_of_chunk = true;
   };
 
-  /// What the first of `units`, those that a chunk still has before it, must wait for. Where
-  /// parameters are sharded, the next unit's are gathered beside this one, no earlier (FSDP keeps
-  /// two units gathered, arXiv 2304.11277, section 3.3).
-  std::vector<Vertex> need(const Use& use, std::span<const Unit> units);
+  /// What the unit must wait for. Where parameters are sharded, the next unit's are gathered beside
+  /// this one, no earlier (FSDP keeps two units gathered, arXiv 2304.11277, section 3.3).
+  std::vector<Vertex> need(const Use& use);
 
  private:
-  std::vector<Vertex> gather(const Use& use, const Unit& unit, std::optional<Vertex> after);
+  std::vector<Vertex> gather(const Use& use, int unit, std::optional<Vertex> after);
 
   GraphWriter& writer_;
   const JobLayout& job_;
-  std::vector<Vertex> ahead_;                                 // of the next unit of the chunk
+  std::map<bool, std::vector<Vertex>> ahead_;  // of the next unit of a forward or backward chunk
   std::map<int, std::vector<std::vector<Vertex>>> of_stage_;  // gathered once: by stage, unit
   std::map<int, std::size_t> used_;                           // by stage: units that were used
+  std::map<int, std::vector<StageParameters>> parameters_;    // by stage: of its units
 };
 
 }  // namespace towtank

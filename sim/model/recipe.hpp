@@ -46,7 +46,7 @@ enum class Loss {
 };
 
 struct Recipe {
-  /// Of the linear layers: BF16 (FP16 is the same), kFp8Block (MXFP8 is the same), kFp8 (one scale
+  /// Of the linear layers: BF16 (FP16 is the same), kFp8Block, kFp8 (MXFP8, or one scale
   /// a tensor, as Transformer Engine casts for Hopper) or kFp4 (NVFP4, arXiv 2509.25149).
   /// Embedding, head, router and the core of attention stay high.
   Precision gemm = Precision::kFp8Block;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Bytes kBf16{2.0};
 constexpr Bytes kFp32{4.0};
+constexpr Bytes kMask{1.0};
 constexpr Bytes kE5M6{1.5};  // 12 bits
 
 /// CUDA context, libraries and communication buffers of a rank. Judged: practitioners report 0.5 to
@@ -66,7 +67,23 @@ struct RankLoad {
   double all = 0.0;   // tokens whose heads and inner columns it works on
   double own = 0.0;   // tokens it keeps between linear layers
   double rows = 0.0;  // copies of tokens that its experts work on
+  double keys = 0.0;  // of a sequence
 };
+
+/// Probabilities that attention keeps where it is not fused: its softmax's output, and with dropout
+/// a mask and what is left of them (the 5 a s^2 b of arXiv 2205.05198, equation 1).
+Bytes kept_scores(const RankLoad& load, std::int64_t heads) {
+  if (load.recipe.fused_attention) {
+    return {};
+  }
+  const Bytes each = load.recipe.dropout ? 2.0 * kBf16 + kMask : kBf16;
+  return load.all * static_cast<double>(heads) * load.keys * each;
+}
+
+/// The mask of what is dropped out of a residual branch.
+Bytes kept_mask(const RankLoad& load) {
+  return load.recipe.dropout ? load.own * static_cast<double>(load.rank.hidden) * kMask : Bytes{};
+}
 
 RankLoad rank_load(const Architecture& model, const TrainingPlan& plan) {
   const auto own = static_cast<double>(plan.own_tokens());
@@ -75,7 +92,8 @@ RankLoad rank_load(const Architecture& model, const TrainingPlan& plan) {
           .all = static_cast<double>(plan.tokens_per_rank()),
           .own = own,
           .rows = own * plan.expert_tensor * static_cast<double>(model.moe.top_k) *
-                  imbalance(model.moe, plan)};
+                  imbalance(model.moe, plan),
+          .keys = static_cast<double>(plan.sequence)};
 }
 
 Bytes kept_by(const LatentAttention& mla, const RankLoad& load) {
@@ -98,7 +116,8 @@ Bytes kept_by(const LatentAttention& mla, const RankLoad& load) {
   } else if (mla.query_rank == 0) {
     of_all += of(queries, kBf16);  // no latent to make them from
   }
-  return load.own * of_own + load.all * of_all;
+  const Bytes scores = recompute.core_attention ? Bytes{} : kept_scores(load, mla.heads);
+  return load.own * of_own + load.all * of_all + scores + kept_mask(load);
 }
 
 Bytes kept_by(const GroupedAttention& grouped, const RankLoad& load) {
@@ -116,7 +135,8 @@ Bytes kept_by(const GroupedAttention& grouped, const RankLoad& load) {
     of_own += of(hidden, linear_input(load.recipe));
     of_all += of(grouped.qk_norm ? queries + keys : 0, kBf16);
   }
-  return load.own * of_own + load.all * of_all;
+  const Bytes scores = recompute.core_attention ? Bytes{} : kept_scores(load, grouped.heads);
+  return load.own * of_own + load.all * of_all + scores + kept_mask(load);
 }
 
 Bytes kept_by_attention(const RankLoad& load) {
@@ -146,7 +166,7 @@ Bytes kept_by_dense_mlp(const RankLoad& load) {
     return kept_residual(load);
   }
   return kept_residual(load) + load.own * kept_norm(load) +
-         load.all * kept_inside_mlp(load.rank.dense_intermediate, load);
+         load.all * kept_inside_mlp(load.rank.dense_intermediate, load) + kept_mask(load);
 }
 
 Bytes kept_by_shared_experts(const RankLoad& load) {
@@ -352,6 +372,21 @@ StageParameters largest_unit(const Architecture& model,
   return largest;
 }
 
+StageParameters larger(const StageParameters& one, const StageParameters& other) {
+  return one.dense + one.experts < other.dense + other.experts ? other : one;
+}
+
+/// Of sharded gradients one unit's are whole until they are reduced; of sharded parameters two
+/// units are gathered, the one at work and the next.
+void add_units_at_work(const TrainingPlan& plan, const StageParameters& unit, MemoryUse& use) {
+  if (plan.zero_stage >= 2) {
+    use.gradients += states(unit, state(plan.recipe.gradients)).sum();
+  }
+  if (plan.zero_stage == 3) {
+    use.weights += 2.0 * weights(unit, plan.recipe).sum();
+  }
+}
+
 /// Adds what a rank keeps of one stage's parameters.
 void add_parameters(const Architecture& model,
                     const TrainingPlan& plan,
@@ -369,11 +404,8 @@ void add_parameters(const Architecture& model,
     use.weights += kept_weights.sum();
     use.gradients += gradients.sum();
   } else {
-    const StageParameters unit = largest_unit(model, plan, stage);
-    use.gradients += gradients.over(groups) + states(unit, of_gradient).sum();
-    use.weights += plan.zero_stage == 2
-                       ? kept_weights.sum()
-                       : kept_weights.over(groups) + 2.0 * weights(unit, recipe).sum();
+    use.gradients += gradients.over(groups);
+    use.weights += plan.zero_stage == 2 ? kept_weights.sum() : kept_weights.over(groups);
   }
   use.optimizer += plan.zero_stage > 0 ? optimizer.over(groups) : optimizer.sum();
 }
@@ -420,16 +452,19 @@ std::vector<MemoryUse> peak_memory(const Architecture& model,
     use.chunk = program.empty() ? Chunk{} : program[peak.slot].chunk;
     use.context = kContext;
     Bytes again;
+    StageParameters at_work;  // the largest unit of the rank's stages
     for (int index = 0; index < schedule.stages; ++index) {
       const std::vector<int> hosts = hosts_of_stage(schedule, index);
       if (std::ranges::count(hosts, pipeline) == 0) {
         continue;
       }
       add_parameters(model, plan, stages[at(index)], hosts.size(), use);
+      at_work = larger(at_work, largest_unit(model, plan, stages[at(index)]));
       use.logits = std::max(use.logits, logits(load, stages[at(index)]));
       again = std::max(again, again_of_stage[at(index)]);
       gradient = std::max(gradient, weight_gradient(load, stages[at(index)]));
     }
+    add_units_at_work(plan, at_work, use);
     use.working = working_set(load, plan) + again + gradient;
     if (std::ranges::none_of(program,
                              [](const Slot& slot) { return slot.overlapped.has_value(); })) {

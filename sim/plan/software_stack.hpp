@@ -8,7 +8,8 @@
 namespace towtank {
 
 /// Few numbers with a physical meaning, the same for every run of a framework's generation. The
-/// defaults add nothing.
+/// defaults add nothing. A slowdown below 1 says that the profile's kernels are slower than those
+/// that ran: they are of an older library, or transferred from another GPU.
 struct SoftwareStack {
   std::string name = {};
   /// Time of a kernel amid a run over its time alone, as profiles have it: clocks under sustained
@@ -26,8 +27,8 @@ struct SoftwareStack {
   /// The CPU's time to start one kernel. Where kernels are shorter, the GPU waits for the CPU.
   /// Zero: CUDA graphs, or a CPU that is never late.
   Seconds launch = {};
-  /// Whether a grouped GEMM is one kernel an expert, each with its own cast (cuBLAS on several
-  /// streams, as Transformer Engine's GroupedLinear), or one kernel for all.
+  /// Whether a grouped GEMM is one kernel an expert (cuBLAS on several streams, as Transformer
+  /// Engine's GroupedLinear), or one kernel for all.
   bool launches_each_expert = false;
   Seconds step_overhead = {};  // of a step, outside all kernels: data, logging, barriers
 };

@@ -317,7 +317,7 @@ class PlanFiller {
     add(recompute.core_attention, "core attention");
     add(recompute.shared_experts, "shared experts");
     add(recompute.mlp, "MLPs");
-    return text.empty() ? "none, which fits" : text + ", as less does not fit";
+    return text.empty() ? "none" : text + ", as less does not fit";
   }
 
   PublishedRun run_;  // with blank cells filled from what is known of the model

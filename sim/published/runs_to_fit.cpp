@@ -41,7 +41,7 @@ std::optional<RunToFit> run_to_fit(const PublishedRun& run, const RunLibrary& li
                .group = fmt::format("{} / {}", publisher_of(run.source), model),
                .model = model,
                .sequence = fit.scenario.plan.sequence,
-               .fused_attention = habits.fused_attention,
+               .fused_attention = fit.scenario.plan.recipe.fused_attention,
                .quantized = fit.scenario.plan.recipe.gemm != Precision::kBf16,
                .now = numbers_of(stack_on(habits, profile)),
                .measured = *measured};

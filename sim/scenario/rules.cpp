@@ -61,10 +61,6 @@ void check_recompute(const Architecture& model, const TrainingPlan& plan, Rules&
                 {"plan.recompute", "model.mlp"},
                 "\"swiglu\" is the product of a gated MLP, which the model does not have",
                 "write \"activation\"");
-  rules.require(plan.recipe.fused_attention || plan.context == 1,
-                {"plan.fused_attention", "plan.context"},
-                "ranks that share a sequence and write its scores to memory are not modelled",
-                "fused_attention = true, or context = 1");
   rules.require(!recompute.shared_experts || model.moe.width_of_shared() > 0,
                 {"plan.recompute", "model.moe"},
                 "\"shared-experts\" of a model that has none",
@@ -253,6 +249,10 @@ void check_phase(const Architecture& model,
                             phase.context),
                 hint);
   check_own_tokens(plan, phase, rules);
+  rules.require(plan.recipe.fused_attention || phase.context == 1,
+                {"plan.fused_attention", phase.context_key},
+                "ranks that share a sequence and write its scores to memory are not modelled",
+                "fused_attention = true, or context = 1");
   if (rules.sound({phase.context_key})) {
     check_micro_batches(plan, phase, rules);
   }

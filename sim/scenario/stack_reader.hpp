@@ -21,8 +21,8 @@ struct StacksByGpu {
 };
 
 /// Of a stack's table: compute_slowdown, memory_slowdown, attention_slowdown, quantized_slowdown,
-/// launch, /// launches_each_expert and step_overhead, and the same in [gpu.<profile>] where they differ. What
-/// is not there adds nothing.
+/// launch, launches_each_expert and step_overhead, and the same in [gpu.<profile>] where they
+/// differ. What is not there adds nothing.
 StacksByGpu read_stacks_by_gpu(TomlTable& table);
 
 /// The [stack] of a scenario, on a GPU; nothing is added where there is none. What stacks say

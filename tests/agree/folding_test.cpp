@@ -69,10 +69,25 @@ std::vector<SmallStep> tensor_steps() {
   return steps;
 }
 
+/// What is gathered for overlapped chunks, of models with experts and an MTP module.
+std::vector<SmallStep> sharded_steps() {
+  std::vector<SmallStep> steps;
+  for (const ScheduleKind kind : {ScheduleKind::kDualPipe, ScheduleKind::kInterleaved1F1B}) {
+    for (const int zero : {1, 3}) {
+      SmallStep& step =
+          steps.emplace_back(small_step(kind, {.pipeline = 2, .data = 8, .expert = 4}));
+      step.plan.zero_stage = zero;
+      step.plan.overlap = {.gradients = true, .parameters = true};
+    }
+  }
+  return steps;
+}
+
 std::string number(const testing::TestParamInfo<SmallStep>& info) {
   return fmt::format("Step{}", info.index);
 }
 
+INSTANTIATE_TEST_SUITE_P(ShardedParameters, FoldedStep, testing::ValuesIn(sharded_steps()), number);
 INSTANTIATE_TEST_SUITE_P(SharedLayers, FoldedStep, testing::ValuesIn(tensor_steps()), number);
 INSTANTIATE_TEST_SUITE_P(DenseModel,
                          FoldedStep,

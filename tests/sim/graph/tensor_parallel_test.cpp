@@ -163,5 +163,19 @@ TEST(GradientsLayerByLayer, AreTheSameGradients) {
   EXPECT_NEAR(one_by_one, together, 1e-9 * together);
 }
 
+// An MTP module shares the head, which has one gradient.
+TEST(GradientsLayerByLayer, CountASharedHeadOnce) {
+  SmallStep step = small_step(ScheduleKind::k1F1B, {.pipeline = 2, .data = 8, .expert = 4});
+  ASSERT_GT(step.model.mtp_modules, 0);
+  const auto moved = [&step](TransferKind kind) {
+    return sent(step.lower(Folding::kFolded), GroupKind::kDenseReplicas, kind);
+  };
+  const double reduced = moved(TransferKind::kReduceScatter);
+  const double gathered = moved(TransferKind::kAllGather);
+  step.plan.overlap = {.gradients = true, .parameters = true};
+  EXPECT_NEAR(moved(TransferKind::kReduceScatter), reduced, 1e-9 * reduced);
+  EXPECT_NEAR(moved(TransferKind::kAllGather), gathered, 1e-9 * gathered);
+}
+
 }  // namespace
 }  // namespace towtank
