@@ -45,9 +45,6 @@ std::string_view name(StackNumber number) {
 }
 
 std::vector<FitNumber> numbers_to_fit(const std::vector<FitRow>& rows) {
-  if (rows.size() < kFewestRowsOfStack) {
-    return {};
-  }
   std::map<std::string, std::size_t> rows_of;
   for (const FitRow& row : rows) {
     ++rows_of[row.profile];

@@ -44,8 +44,7 @@ inline constexpr std::size_t kFewestRowsOfGpu = 12;        // for a compute_slow
 inline constexpr std::size_t kFewestRowsOfAttention = 20;  // for an attention_slowdown
 inline constexpr std::size_t kFewestQuantizedRows = 6;     // for a quantized_slowdown, and others
 
-/// The numbers that rows of one stack tell: none of fewer than kFewestRowsOfStack, else
-/// compute_slowdown of every profile with
+/// The numbers that rows of one stack tell: compute_slowdown of every profile with
 /// kFewestRowsOfGpu rows and one for the others, if there are any; memory_slowdown; launch; and
 /// attention_slowdown where fused attention was run on at least kFewestRowsOfAttention rows of two
 /// sequence lengths or models; and quantized_slowdown where at least kFewestQuantizedRows rows have

@@ -76,6 +76,8 @@ std::map<std::string, StackState> states_of(const std::vector<FitRow>& all) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     states[all[i].stack].rows.push_back(i);
   }
+  std::erase_if(states,
+                [](const auto& entry) { return entry.second.rows.size() < kFewestRowsOfStack; });
   for (auto& [name, state] : states) {
     const std::vector<FitRow> rows = rows_of(all, state);
     state.numbers = numbers_to_fit(rows);
