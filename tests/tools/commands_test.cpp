@@ -44,7 +44,7 @@ TEST(PlanLine, SaysTheGridTheScheduleAndTheBatch) {
   plan.context = 4;
   EXPECT_EQ(
       plan_line(plan),
-      "PP4 x DP16 (EP8), ZeRO-1, interleaved-1f1b with 2 stages a rank, 32 micro-batches of 1 "
+      "PP4 x DP4 x CP4 (EP8), ZeRO-1, interleaved-1f1b with 2 stages a rank, 32 micro-batches of 1 "
       "x 1,024 tokens");
 }
 
