@@ -10,9 +10,9 @@ namespace towtank {
 /// side.
 enum class StreamKind {
   kCompute,
-  kExpert,    // expert-parallel dispatch and combine
-  kNext,      // pipeline sends to the following pipeline rank
-  kPrevious,  // pipeline sends to the preceding pipeline rank
+  kExpert,      // expert-parallel dispatch and combine
+  kNext,        // pipeline sends to the following pipeline rank
+  kPrevious,    // pipeline sends to the preceding pipeline rank
   kData,        // gradient and parameter collectives of the data-parallel group
   kTensor,      // collectives of the ranks that share a layer's columns
   kParameters,  // parameters gathered for the chunks that need them

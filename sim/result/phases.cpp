@@ -23,8 +23,8 @@ bool is_own_communication(StreamKind stream) {
          stream == StreamKind::kParameters;
 }
 
-/// Events of a rank's compute stream, and of its own communication, in order of time; its last event
-/// on any stream.
+/// Events of a rank's compute stream, and of its own communication, in order of time; its last
+/// event on any stream.
 struct RankEvents {
   std::vector<std::int32_t> compute;
   std::vector<std::int32_t> own;
