@@ -288,6 +288,11 @@ void check_tensor(const Architecture& model, const TrainingPlan& plan, Rules& ru
                   fmt::format("{} do not divide over {} tensor ranks", share.text, plan.tensor),
                   hint);
   }
+  rules.require(plan.tensor == 1 || plan.sequence_parallel || !plan.overlap.tensor,
+                {"plan.overlap.tensor", "plan.sequence_parallel"},
+                "all-reduces, which tensor ranks need without sequence parallelism, are not cut "
+                "into pieces beside GEMMs",
+                "overlap.tensor = false, or sequence_parallel = true");
   rules.require(plan.tensor == 1 || plan.sequence_parallel || model.moe.experts == 0,
                 {"plan.sequence_parallel", "plan.tensor", "model.moe"},
                 "without sequence parallelism every tensor rank would send its experts the same "

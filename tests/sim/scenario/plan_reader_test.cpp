@@ -199,6 +199,13 @@ TEST(Plan, SaysHowSequencesAreSharedAndTokensSent) {
               HasSubstr("scores"));
 }
 
+TEST(Plan, OverlapsNoAllReducesOfTensorRanks) {
+  const std::vector<std::string> settings = {"plan.tensor=4", "plan.sequence_parallel=false"};
+  EXPECT_EQ(mistake_of_gpt(settings), "");
+  EXPECT_THAT(mistake_of_gpt({settings[0], settings[1], "plan.overlap.tensor=true"}),
+              HasSubstr("all-reduces"));
+}
+
 TEST(Stack, AddsNothingWhereThereIsNone) {
   const SoftwareStack none = gpt_plan({}).stack;
   EXPECT_EQ(none.compute_slowdown, 1.0);
