@@ -14,10 +14,25 @@
 
 namespace towtank {
 
+void add_row_options(CLI::App& command, RowOptions& options) {
+  command
+      .add_option("--csv", options.csv, fmt::format("Table of runs, a row each [{}]", kOwnTable))
+      ->type_name("FILE");
+  command
+      .add_option("--filter",
+                  options.filter,
+                  "Rows to take: COLUMN with = != ~ < or > and a value, several with commas")
+      ->type_name("EXPR");
+  command.add_flag("--json", options.json, "Print one JSON object");
+  command.add_option("--jobs", options.jobs, "Processes [the CPU's cores]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+}
+
 std::vector<PublishedRun> published_rows(const std::filesystem::path& data,
-                                         const std::string& csv,
-                                         const std::string& filter) {
-  const std::string table = csv.empty() ? shown_path(data / kOwnTable) : csv;
+                                         const RowOptions& options) {
+  const std::string& filter = options.filter;
+  const std::string table = options.csv.empty() ? shown_path(data / kOwnTable) : options.csv;
   const RunFilter conditions = parse_run_filter(filter);
   std::vector<PublishedRun> runs = read_runs_table(table);
   std::erase_if(runs, [&](const PublishedRun& run) { return !matches(conditions, run); });

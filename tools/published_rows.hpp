@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include "sim/published/published_run.hpp"
 
 namespace towtank {
@@ -12,11 +14,21 @@ namespace towtank {
 /// Towtank's own table, below the directory that holds profiles/ and scenarios/.
 inline constexpr const char* kOwnTable = "scenarios/published/runs.csv";
 
-/// The rows of `csv`, or of the table of `data` where that is empty, that `filter` lets through.
-/// InputError when none is left.
+/// What every command about such a table asks.
+struct RowOptions {
+  std::string csv;     // empty: Towtank's own
+  std::string filter;  // empty: every row
+  bool json = false;
+  int jobs = 0;  // processes; 0: one for each of the CPU's cores
+};
+
+/// --csv, --filter, --json and --jobs. The options must outlive the command.
+void add_row_options(CLI::App& command, RowOptions& options);
+
+/// The rows of the table that the filter lets through; Towtank's own is below `data`. InputError
+/// when none is left.
 std::vector<PublishedRun> published_rows(const std::filesystem::path& data,
-                                         const std::string& csv,
-                                         const std::string& filter);
+                                         const RowOptions& options);
 
 /// So many processes; for 0 one for each of the CPU's cores.
 int processes_of(int jobs);

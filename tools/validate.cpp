@@ -22,12 +22,9 @@ namespace towtank {
 namespace {
 
 struct PublishedOptions {
-  std::string csv;
-  std::string filter;
-  bool json = false;
+  RowOptions rows;
   std::string html;
   std::string resume;
-  int jobs = 0;
 };
 
 void write_file(const std::string& path, const std::string& text) {
@@ -40,36 +37,26 @@ void write_file(const std::string& path, const std::string& text) {
 
 void validate_published(const PublishedOptions& options, Colour colour) {
   const std::filesystem::path data = data_directory(".");
-  const std::vector<PublishedRun> runs = published_rows(data, options.csv, options.filter);
-  const std::vector<RunCase> cases = validate_runs(
-      runs,
-      {.data = shown_path(data), .processes = processes_of(options.jobs), .resume = options.resume},
-      tell_progress);
+  const std::vector<PublishedRun> runs = published_rows(data, options.rows);
+  const std::vector<RunCase> cases = validate_runs(runs,
+                                                   {.data = shown_path(data),
+                                                    .processes = processes_of(options.rows.jobs),
+                                                    .resume = options.resume},
+                                                   tell_progress);
   const Score score = score_of(cases);
   if (!options.html.empty()) {
     write_file(options.html, published_html(cases, score));
   }
-  print(options.json ? published_json(cases, score) : published_text(cases, score, colour));
+  print(options.rows.json ? published_json(cases, score) : published_text(cases, score, colour));
 }
 
 void add_validate_published(CLI::App& validate, Invocation& invocation) {
   CLI::App* const command = validate.add_subcommand(
       "published", "Project published training runs and hold them against what was measured");
   const auto options = std::make_shared<PublishedOptions>();
-  command
-      ->add_option("--csv", options->csv, fmt::format("Table of runs, a row each [{}]", kOwnTable))
-      ->type_name("FILE");
-  command
-      ->add_option("--filter",
-                   options->filter,
-                   "Rows to take: COLUMN with = != ~ < or > and a value, several with commas")
-      ->type_name("EXPR");
-  command->add_flag("--json", options->json, "Print one JSON object");
+  add_row_options(*command, options->rows);
   command->add_option("--html", options->html, "Also write a page with a picture")
       ->type_name("FILE");
-  command->add_option("--jobs", options->jobs, "Processes [the CPU's cores]")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
   command
       ->add_option(
           "--resume", options->resume, "Keep answers in this file, and take those that are there")

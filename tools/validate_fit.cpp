@@ -26,13 +26,6 @@ namespace {
 
 constexpr Seconds kLimit = 600.0 * second;  // of a row's projections of one iteration
 
-struct ValidateFitOptions {
-  std::string csv;
-  std::string filter;
-  bool json = false;
-  int jobs = 0;
-};
-
 /// Projected times as text between processes, in seconds with all their digits.
 std::string times_text(const std::vector<Seconds>& times) {
   std::string text;
@@ -91,11 +84,10 @@ Projector projector_of(const std::vector<RunToFit>& runs, int processes) {
   };
 }
 
-void validate_fit(const ValidateFitOptions& options) {
+void validate_fit(const RowOptions& options) {
   const std::filesystem::path data = data_directory(".");
   const RunLibrary library(shown_path(data));
-  const std::vector<RunToFit> runs =
-      runs_to_fit(published_rows(data, options.csv, options.filter), library);
+  const std::vector<RunToFit> runs = runs_to_fit(published_rows(data, options), library);
   std::vector<FitRow> rows;
   rows.reserve(runs.size());
   for (const RunToFit& run : runs) {
@@ -110,19 +102,8 @@ void validate_fit(const ValidateFitOptions& options) {
 void add_validate_fit(CLI::App& validate) {
   CLI::App* const command = validate.add_subcommand(
       "fit", "Fit software stacks to measured training runs, and print their numbers");
-  const auto options = std::make_shared<ValidateFitOptions>();
-  command
-      ->add_option("--csv", options->csv, fmt::format("Table of runs, a row each [{}]", kOwnTable))
-      ->type_name("FILE");
-  command
-      ->add_option("--filter",
-                   options->filter,
-                   "Rows to take: COLUMN with = != ~ < or > and a value, several with commas")
-      ->type_name("EXPR");
-  command->add_flag("--json", options->json, "Print one JSON object");
-  command->add_option("--jobs", options->jobs, "Processes [the CPU's cores]")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+  const auto options = std::make_shared<RowOptions>();
+  add_row_options(*command, *options);
   command->callback([options] { validate_fit(*options); });
 }
 
