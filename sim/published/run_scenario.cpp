@@ -103,7 +103,7 @@ class PlanFiller {
     plan.recipe.gradients = habits_.gradients;
     plan.overlap = habits_.overlap;
     plan.recipe.loss = habits_.loss;
-    plan.recipe.fused_attention = fuses_attention();
+    plan.recipe.fused_attention = habits_.fused_attention;
     plan.recipe.dropout = habits_.dropout;
     plan.forwards_in_node = habits_.forwards_in_node;
     plan.context_exchange = habits_.context_exchange;
@@ -124,13 +124,6 @@ class PlanFiller {
     if (gemm == Precision::kFp4 && gpu.fp4_peak <= FlopRate{}) {
       not_covered(fmt::format("{} has no FP4 tensor cores", gpu.name));
     }
-  }
-
-  bool fuses_attention() const {
-    const auto is_unfused = [this](const std::string& words) {
-      return mentions(run_.model, words);
-    };
-    return habits_.fused_attention && std::ranges::none_of(habits_.unfused_models, is_unfused);
   }
 
   /// FP8 where the stack's runs are in FP4 and the GPU has none.

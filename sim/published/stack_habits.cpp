@@ -142,7 +142,6 @@ StackHabits read_stack(const std::string& path) {
   habits.error = file.number_or("error", 0.0, {.least = 0.0, .most = 1.0, .example = 0.1});
   habits.runs = words_or_none(file, document, "runs");
   habits.profiles = words_or_none(file, document, "profiles");
-  habits.unfused_models = words_or_none(file, document, "unfused_models");
   if (std::optional<TomlTable> plan = file.optional_table("plan")) {
     read_plan_habits(*plan, habits);
   }

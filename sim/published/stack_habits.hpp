@@ -50,7 +50,6 @@ struct StackHabits {
   Precision gradients = Precision::kFp32;
   Loss loss = Loss::kWhole;
   bool fused_attention = true;
-  std::vector<std::string> unfused_models;  // words of models whose attention it cannot fuse
   bool dropout = false;
   bool forwards_in_node = true;
   ContextExchange context_exchange = ContextExchange::kAllGather;

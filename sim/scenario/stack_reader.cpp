@@ -49,8 +49,7 @@ SoftwareStack read_stack(TomlTable& root, std::string_view profile) {
     return {};
   }
   const StacksByGpu numbers = read_stacks_by_gpu(*table);
-  for (const std::string_view key :
-       {"error", "runs", "profiles", "unfused_models", "known_plan", "plan", "flop"}) {
+  for (const std::string_view key : {"error", "runs", "profiles", "known_plan", "plan", "flop"}) {
     table->has(key);
   }
   table->finish();
